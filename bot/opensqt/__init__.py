@@ -1,0 +1,1 @@
+"""OpenSQT: grid-trading bots as Kubernetes resources."""

@@ -1,0 +1,5 @@
+"""The resources of opensqt.io/v1alpha1 as pydantic models: the source of the CRDs, the reference docs and all parsing."""
+
+GROUP = "opensqt.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"

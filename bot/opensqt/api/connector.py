@@ -1,0 +1,174 @@
+"""ExchangeConnector: the door to one exchange account, real or on paper."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from opensqt.api.meta import Condition, Journal, ObjectMeta, Resources, SecretRef
+from opensqt.api.schema import Column, Model, Name, PositiveDecimal, Rule, SecretKey, Symbol, UnsignedDecimal
+
+
+class Exchange(StrEnum):
+    PAPER = "paper"
+    BINANCE = "binance"
+    BITGET = "bitget"
+    GATE = "gate"
+    OKX = "okx"
+    BYBIT = "bybit"
+
+
+class Mode(StrEnum):
+    DEMO = "Demo"
+    LIVE = "Live"
+
+
+class ConfigMapKeyRef(Model):
+    name: Name = Field(description="Name of a ConfigMap in the same namespace.")
+    key: SecretKey = Field(description="Key within the ConfigMap; its value may be CSV or gzipped CSV (binaryData).")
+
+
+class CandleVolume(Model):
+    claim_name: Name = Field(description="Name of a PersistentVolumeClaim in the same namespace.")
+    path: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^/].*$")] = Field(description="File within the volume.")
+
+
+class Candles(Model):
+    """Recorded one-minute candles: CSV with the columns timestamp, open, high, low, close, volume, plain or gzipped. Exactly one source."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "[has(self.configMapRef), has(self.volume), has(self.url), has(self.path)].filter(x, x).size() == 1",
+            "set exactly one of configMapRef, volume, url and path",
+        ),
+    )
+
+    config_map_ref: ConfigMapKeyRef | None = Field(default=None, description="A key of a ConfigMap.")
+    volume: CandleVolume | None = Field(default=None, description="A file on a volume.")
+    url: Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://.+$")] | None = Field(default=None, description="An address to download from.")
+    path: Annotated[str, StringConstraints(max_length=1024)] | None = Field(default=None, description="A file in the connector's own file system, for `opensqt run`.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(source is not None for source in (self.config_map_ref, self.volume, self.url, self.path)) != 1:
+            raise ValueError("set exactly one of configMapRef, volume, url and path")
+        return self
+
+
+class MarketModel(Model):
+    """A seeded random market with regimes, clustered volatility and jumps; docs/paper.md describes it."""
+
+    seed: int = Field(default=1, ge=0, le=2**31 - 1, description="The same seed makes the same market.")
+    start_price: PositiveDecimal = Field(default="40000", validate_default=True, description="First price, in quote currency.")
+    annual_volatility: PositiveDecimal = Field(default="0.7", validate_default=True, description="Long-run volatility of a year, as a fraction.")
+    days: int = Field(default=30, ge=1, le=3650, description="Length of the market.")
+
+
+class PaperMarket(Model):
+    """One market of the paper exchange."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!(has(self.candles) && has(self.model))", "set at most one of candles and model"),
+    )
+
+    symbol: Symbol = Field(description="Market in ccxt's unified form.")
+    tick_size: PositiveDecimal = Field(default="0.1", validate_default=True, description="Smallest step of the price.")
+    lot_size: PositiveDecimal = Field(default="0.001", validate_default=True, description="Smallest step of the quantity.")
+    min_notional: UnsignedDecimal = Field(default="5", validate_default=True, description="Smallest value of an order that is not reduce-only, in quote currency.")
+    candles: Candles | None = Field(default=None, description="Recorded market.")
+    model: MarketModel | None = Field(default=None, description="Seeded market; the default where no candles are given.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.candles is not None and self.model is not None:
+            raise ValueError("set at most one of candles and model")
+        return self
+
+
+class PaperFees(Model):
+    maker: UnsignedDecimal = Field(default="0.0002", validate_default=True, description="As a fraction of the notional.")
+    taker: UnsignedDecimal = Field(default="0.0005", validate_default=True, description="As a fraction of the notional.")
+
+
+class Paper(Model):
+    """The paper exchange: a matching engine over recorded or modelled markets, with books that survive its death."""
+
+    balance: PositiveDecimal = Field(default="10000", validate_default=True, description="Starting balance in quote currency.")
+    fees: PaperFees = Field(default=PaperFees(), description="What fills cost.")
+    speed: int = Field(default=60, ge=1, le=100_000, description="Market seconds played in one second.")
+    latency_milliseconds: int = Field(default=0, ge=0, le=10_000, description="Added to every call, in real time.")
+    markets: list[PaperMarket] = Field(default_factory=list, max_length=64, description="The markets it plays; a bot can trade no other.")
+
+
+class ExchangeConnectorSpec(Model):
+    """Which account, and how."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("self.exchange == oldSelf.exchange", "exchange is immutable: create another connector"),
+        Rule("(self.exchange == 'paper') == has(self.paper)", "paper must be set for exchange paper, and only there"),
+        Rule("self.exchange == 'paper' || has(self.credentialsSecretRef)", "credentialsSecretRef is required for a real exchange"),
+        Rule(
+            "self.mode != 'Live' || (has(self.acknowledgeLiveTrading) && self.acknowledgeLiveTrading)",
+            "mode Live trades real money: set acknowledgeLiveTrading to true",
+        ),
+    )
+
+    exchange: Exchange = Field(description="Which exchange; paper needs no account.")
+    mode: Mode = Field(default=Mode.DEMO, description="Demo is the exchange's demo or test network; Live is real money.")
+    acknowledge_live_trading: bool = Field(default=False, description="Must be true where mode is Live.")
+    credentials_secret_ref: SecretRef | None = Field(default=None, description="Secret with the keys apiKey, apiSecret and, for Bitget and OKX, passphrase.")
+    paper: Paper | None = Field(default=None, description="Settings of the paper exchange.")
+    journal: Journal = Field(default=Journal(), description="Where the paper exchange keeps its books.")
+    resources: Resources = Field(default=Resources(), description="Resources of the connector's container.")
+    image: str | None = Field(default=None, max_length=512, description="Another image than the operator's default.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.exchange is Exchange.PAPER) != (self.paper is not None):
+            raise ValueError("paper must be set for exchange paper, and only there")
+        if self.exchange is not Exchange.PAPER and self.credentials_secret_ref is None:
+            raise ValueError("credentialsSecretRef is required for a real exchange")
+        if self.mode is Mode.LIVE and not self.acknowledge_live_trading:
+            raise ValueError("mode Live trades real money: set acknowledgeLiveTrading to true")
+        return self
+
+
+class MarketStatus(Model):
+    """How far a paper market has been played."""
+
+    symbol: str = Field(max_length=40)
+    progress: str = Field(default="", max_length=16, description='For example "42%".')
+    ended: bool = False
+
+
+class ExchangeConnectorStatus(Model):
+    """What the operator and the connector last said."""
+
+    observed_generation: int = Field(default=0, ge=0, description="metadata.generation this status speaks of.")
+    conditions: list[Condition] = Field(default_factory=list, max_length=16, description="Ready, Progressing, Degraded, CredentialsValid.")
+    address: str = Field(default="", max_length=253, description="Where bots find it.")
+    bots: int = Field(default=0, ge=0, description="GridBots that refer to it.")
+    markets: list[MarketStatus] = Field(default_factory=list, max_length=64)
+    weaknesses: list[str] = Field(default_factory=list, max_length=16, description="What this exchange lacks of the guarantees.")
+
+
+class ExchangeConnector(Model):
+    """The door to one exchange account."""
+
+    kind_name: ClassVar[str] = "ExchangeConnector"
+    plural: ClassVar[str] = "exchangeconnectors"
+    short_names: ClassVar[tuple[str, ...]] = ("xc",)
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("Exchange", ".spec.exchange", "Which exchange"),
+        Column("Mode", ".spec.mode", "Demo or Live"),
+        Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether bots can trade through it"),
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is or is not ready"),
+        Column("Bots", ".status.bots", "GridBots that refer to it", type="integer"),
+        Column("Age", ".metadata.creationTimestamp", "Age", type="date"),
+    )
+
+    api_version: Literal["opensqt.io/v1alpha1"] = "opensqt.io/v1alpha1"
+    kind: Literal["ExchangeConnector"] = "ExchangeConnector"
+    metadata: ObjectMeta
+    spec: ExchangeConnectorSpec
+    status: ExchangeConnectorStatus = Field(default_factory=ExchangeConnectorStatus)

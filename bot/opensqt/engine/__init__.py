@@ -1,0 +1,1 @@
+"""The pure core: events in, actions out. No clock, no I/O, no randomness, no floats for money."""

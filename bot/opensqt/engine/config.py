@@ -1,0 +1,60 @@
+"""A GridBot's spec in integers, as the engine wants it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from opensqt.api.gridbot import GridBotSpec
+from opensqt.engine.market import Market, to_money
+
+PPM = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Prices in ticks, quantities in lots, amounts in money, ratios in parts per million, durations in microseconds.
+
+    Exactly one of `step` (arithmetic spacing, ticks) and `ratio_ppm` (geometric spacing) is set; 0 turns a limit off.
+    """
+
+    step: int
+    ratio_ppm: int
+    buy_window: int
+    sell_window: int
+    lower: int
+    upper: int
+    order_money: int
+    post_only: bool
+    max_position: int
+    max_notional: int
+    max_open_orders: int
+    max_leverage: int
+    max_consecutive_losses: int
+    max_drawdown: int
+    max_drawdown_ppm: int
+    cooldown: int
+    reset_token: str
+
+    @classmethod
+    def from_spec(cls, spec: GridBotSpec, market: Market) -> "EngineConfig":
+        """The spec in the market's integers. Limits are rounded down, so that none grows."""
+        spacing, limits, breaker = spec.grid.spacing, spec.risk_limits, spec.circuit_breaker
+        zero = Decimal(0)
+        return cls(
+            step=market.to_ticks(spacing.arithmetic or zero),
+            ratio_ppm=int((spacing.geometric or zero) * PPM / 100),
+            buy_window=spec.grid.buy_window,
+            sell_window=spec.grid.sell_window,
+            lower=-market.to_ticks(-(spec.grid.lower or zero)),
+            upper=market.to_ticks(spec.grid.upper or zero),
+            order_money=to_money(spec.order.quote_size),
+            post_only=spec.order.post_only,
+            max_position=market.to_lots(limits.max_position or zero),
+            max_notional=to_money(limits.max_notional or zero),
+            max_open_orders=limits.max_open_orders,
+            max_leverage=limits.max_leverage,
+            max_consecutive_losses=breaker.max_consecutive_losses,
+            max_drawdown=to_money(breaker.max_drawdown or zero),
+            max_drawdown_ppm=int((breaker.max_drawdown_percent or zero) * PPM / 100),
+            cooldown=breaker.cooldown_seconds * 1_000_000,
+            reset_token=breaker.reset_token,
+        )

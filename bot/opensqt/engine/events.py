@@ -1,0 +1,186 @@
+"""All that the engine can be told. Times are microseconds since the Unix epoch, in the exchange's time."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from opensqt.engine.config import EngineConfig
+
+
+class Goal(StrEnum):
+    """What the bot is to do."""
+
+    RUN = "Run"
+    PAUSE = "Pause"
+    STOP = "Stop"
+    CLOSE = "Close"
+
+
+class OrderState(StrEnum):
+    """An order as the exchange has it."""
+
+    OPEN = "Open"
+    FILLED = "Filled"
+    CANCELLED = "Cancelled"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
+
+
+class Remedy(StrEnum):
+    """What must be done about a failed request: opensqt.exchange.v1.Remedy."""
+
+    RETRY = "Retry"
+    BACK_OFF = "BackOff"
+    LOOK_UP = "LookUp"
+    WOULD_CROSS = "WouldCross"
+    INSUFFICIENT_MARGIN = "InsufficientMargin"
+    DUPLICATE = "Duplicate"
+    UNKNOWN_ORDER = "UnknownOrder"
+    FIX_REQUEST = "FixRequest"
+    FIX_CREDENTIALS = "FixCredentials"
+    FENCED = "Fenced"
+    HALT = "Halt"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A new instance of the bot has taken `epoch`; all that earlier ones left in flight is in doubt."""
+
+    time: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The spec of `generation` is in force, with a goal."""
+
+    time: int
+    generation: int
+    goal: Goal
+    config: EngineConfig
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChanged:
+    """The last price, in ticks."""
+
+    time: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTicked:
+    """Time has passed; sent when `Engine.wake_at` is reached."""
+
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReported:
+    """The account's equity and what is free for new orders, in money."""
+
+    time: int
+    equity: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionReported:
+    """The exchange's own view of the position, in lots, signed; compared with the sum of the fills."""
+
+    time: int
+    lots: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReported:
+    """An order as the exchange has it now: an answer to a placement, cancel or look-up, or a stream's message.
+
+    `filled` is cumulative, in lots. It says only how many fills must still arrive: positions change by `OrderFilled` alone.
+    """
+
+    time: int
+    client_id: str
+    state: OrderState
+    filled: int
+    would_cross: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilled:
+    """One trade of one order: price in ticks, quantity in lots, fee paid in money (a rebate is negative)."""
+
+    time: int
+    client_id: str
+    trade_id: str
+    price: int
+    lots: int
+    fee: int
+    maker: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFailed:
+    """A placement failed; `retry_at` is the earliest time of another try."""
+
+    time: int
+    client_id: str
+    remedy: Remedy
+    message: str
+    retry_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CancelFailed:
+    """A cancel failed; `UNKNOWN_ORDER` puts the order in doubt, it never means cancelled."""
+
+    time: int
+    client_id: str
+    remedy: Remedy
+    message: str
+    retry_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNotFound:
+    """A look-up by client id was answered: the exchange has no such order."""
+
+    time: int
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpFailed:
+    """A look-up could not be answered."""
+
+    time: int
+    client_id: str
+    message: str
+    retry_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedChanged:
+    """The price or order stream was lost (`healthy` false: the gate closes) or is back and made up for."""
+
+    time: int
+    feed: str
+    healthy: bool
+    message: str = ""
+
+
+
+Event = (
+    Started
+    | Configured
+    | PriceChanged
+    | ClockTicked
+    | AccountReported
+    | PositionReported
+    | OrderReported
+    | OrderFilled
+    | PlaceFailed
+    | CancelFailed
+    | OrderNotFound
+    | LookUpFailed
+    | FeedChanged
+)

@@ -1,0 +1,56 @@
+"""A symbol in integers: prices in ticks, quantities in lots, money in 10^-12 of the quote currency."""
+
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+
+MONEY_SCALE = 10**12
+"""Units of money in one unit of quote currency: exact for every tick x lot and every fee that the five exchanges have."""
+
+
+def to_money(amount: Decimal) -> int:
+    """Money for an amount of quote currency, rounded to the nearest unit."""
+    return int((amount * MONEY_SCALE).to_integral_value())
+
+
+def from_money(money: int) -> Decimal:
+    """The amount of quote currency, exact."""
+    return (Decimal(money) / MONEY_SCALE).normalize()
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The exchange's rules for one symbol.
+
+    `min_quantity` is in lots, `min_notional` in money, fees are parts per 10^6 of the notional.
+    """
+
+    symbol: str
+    tick_size: Decimal
+    lot_size: Decimal
+    min_quantity: int
+    min_notional: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+
+    @property
+    def tick_value(self) -> int:
+        """Money that one lot costs at a price of one tick."""
+        return to_money(self.tick_size * self.lot_size)
+
+    def notional(self, price: int, lots: int) -> int:
+        """Money for `lots` at `price` ticks."""
+        return price * lots * self.tick_value
+
+    def to_ticks(self, price: Decimal) -> int:
+        """The price in ticks, rounded down to one."""
+        return int((price / self.tick_size).to_integral_value(ROUND_FLOOR))
+
+    def to_lots(self, quantity: Decimal) -> int:
+        """The quantity in lots, rounded down to one: never more than was meant."""
+        return int((quantity / self.lot_size).to_integral_value(ROUND_FLOOR))
+
+    def from_ticks(self, ticks: int) -> Decimal:
+        return ticks * self.tick_size
+
+    def from_lots(self, lots: int) -> Decimal:
+        return lots * self.lot_size
