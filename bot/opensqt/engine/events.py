@@ -168,7 +168,6 @@ class FeedChanged:
     message: str = ""
 
 
-
 Event = (
     Started
     | Configured
