@@ -1,1 +1,1 @@
-"""Real Kubernetes for the tests: an envtest (etcd, kube-apiserver) and kind, built from source where they cannot be pulled."""
+"""Real Kubernetes for the tests: an envtest and kind, built from source where they cannot be pulled."""

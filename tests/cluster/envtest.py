@@ -80,7 +80,7 @@ class Envtest:
     def kubectl(
         self, *arguments: str, stdin: str | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl against this API server; with `check`, a failure raises CalledProcessError, its message a note."""
+        """Run kubectl against this API server; with `check`, a failure raises CalledProcessError with a note."""
         done = subprocess.run(
             [binaries.path("kubectl"), "--kubeconfig", self.kubeconfig, *arguments],
             input=stdin, capture_output=True, text=True, check=False,

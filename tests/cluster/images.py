@@ -1,0 +1,76 @@
+"""Builds the project's two images, on python:3.12-slim or, where that cannot be pulled, on a Debian root with its Python."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.cluster import engine
+from tests.cluster.binaries import CACHE, BuildError
+from tests.cluster.progress import progress
+
+ROOT = Path(__file__).parents[2]
+OPERATOR = "opensqt/operator"
+BOT = "opensqt/bot"
+
+_BASE = "python:3.12-slim"
+_DEBIAN_BASE = "opensqt/python:bookworm"
+_PULL_WITHIN = 300.0
+_CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def build(tag: str, registry: str = "") -> list[str]:
+    """Build both images and return their names, `[registry/]opensqt/{operator,bot}:tag`.
+
+    Raises:
+        BuildError: there is no engine, or a build failed.
+    """
+    engine.start()
+    engine.ensure_buildx()
+    base = _base_image()
+    names = []
+    for image, dockerfile in ((OPERATOR, "Dockerfile.operator"), (BOT, "Dockerfile.bot")):
+        name = f"{registry}/{image}:{tag}".lstrip("/")
+        progress(f"building {name} on {base}")
+        # The host's network and CA bundle, for the builds' pip alone: nothing of them stays in the image.
+        ca = ["--network", "host", "--secret", f"id=ca,src={_CA_BUNDLE}"] if _CA_BUNDLE.exists() else []
+        engine.docker(
+            "buildx", "build", "--load", "--progress", "plain", "--build-arg", f"BASE_IMAGE={base}", *ca,
+            "-f", str(ROOT / dockerfile), "-t", name, str(ROOT),
+        )  # fmt: skip
+        names.append(name)
+    return names
+
+
+def _base_image() -> str:
+    if base := os.environ.get("BASE_IMAGE"):
+        return base
+    for base in (_BASE, _DEBIAN_BASE):
+        if engine.has_image(base):
+            return base
+    progress(f"pulling {_BASE}")
+    try:
+        done = subprocess.run(["docker", "pull", "-q", _BASE], capture_output=True, timeout=_PULL_WITHIN, check=False)
+        pulled = done.returncode == 0
+    except subprocess.TimeoutExpired:
+        pulled = False
+    if pulled:
+        return _BASE
+    progress(f"it cannot be pulled: building {_DEBIAN_BASE} by mmdebstrap (a minute)")
+    archive = CACHE / "python.tar"
+    if not archive.exists():
+        _debootstrap(archive)
+    engine.docker("import", "-c", 'CMD ["python3"]', str(archive), _DEBIAN_BASE)
+    return _DEBIAN_BASE
+
+
+def _debootstrap(archive: Path) -> None:
+    fresh = archive.with_name(f"new-{archive.name}")
+    packages = "--include=python3,python3-venv,ca-certificates"
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", packages, "bookworm", str(fresh)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise BuildError("a base image without a registry needs mmdebstrap (Debian)") from None
+    if done.returncode:
+        raise BuildError(f"mmdebstrap failed:\n{done.stderr[-2000:]}")
+    fresh.replace(archive)
