@@ -1,0 +1,64 @@
+"""What every call of the connector's services has in common: its time is measured, its failure becomes a status."""
+
+import functools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NoReturn, TypeVar
+
+import grpc
+import structlog
+
+from opensqt.connector.fanout import SlowConsumerError
+from opensqt.connector.metrics import CALL_SECONDS, REFUSED
+from opensqt.connector.refusals import Context, refuse
+from opensqt.connector.venue import VenueError
+
+log = structlog.get_logger(__name__)
+
+Service = TypeVar("Service")
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+
+def unary(
+    method: Callable[[Service, Request], Awaitable[Response]],
+) -> Callable[[Service, Request, Context], Awaitable[Response]]:
+    """A handler from a method that answers a request or raises `VenueError`."""
+    name = method.__name__
+    seconds = CALL_SECONDS.labels(name)
+
+    @functools.wraps(method)
+    async def handler(self: Service, request: Request, context: Context) -> Response:
+        started = time.perf_counter()
+        try:
+            return await method(self, request)
+        except VenueError as error:
+            await _refuse(context, name, error)
+        finally:
+            seconds.observe(time.perf_counter() - started)
+
+    return handler
+
+
+def stream(
+    method: Callable[[Service, Request], AsyncIterator[Response]],
+) -> Callable[[Service, Request, Context], AsyncIterator[Response]]:
+    """As `unary`, for a method that answers with many messages."""
+    name = method.__name__
+
+    @functools.wraps(method)
+    async def handler(self: Service, request: Request, context: Context) -> AsyncIterator[Response]:
+        try:
+            async for message in method(self, request):
+                yield message
+        except VenueError as error:
+            await _refuse(context, name, error)
+
+    return handler
+
+
+async def _refuse(context: Context, method: str, error: VenueError) -> NoReturn:
+    REFUSED.labels(method, error.failure.remedy.value).inc()
+    log.info("refused", method=method, remedy=error.failure.remedy.value, message=error.failure.message)
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED if isinstance(error, SlowConsumerError) else None
+    await refuse(context, error.failure, code)

@@ -1,0 +1,145 @@
+# ruff: noqa: N802 - the names of the calls are the protos'
+"""The subscriptions of `ExchangeService`: each message numbered from 1, the first one at once."""
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from opensqt.connector import wire
+from opensqt.connector.calls import stream
+from opensqt.connector.fanout import FanOut
+from opensqt.connector.metrics import SUBSCRIBERS
+from opensqt.connector.venue import (
+    Account,
+    Kline,
+    Position,
+    Price,
+    Venue,
+    VenueError,
+    VenueFill,
+    VenueOrder,
+)
+from opensqt.exchange.v1 import exchange_pb2 as pb
+
+OrderUpdate = VenueOrder | VenueFill
+T = TypeVar("T")
+
+
+class Streams:
+    """One `FanOut` of each kind over a venue. A subject is a symbol; with klines a symbol and an interval."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._prices: FanOut[str, Price] = FanOut(
+            lambda symbol: venue.watch_prices([symbol]), newest_by=lambda price: price.symbol
+        )
+        self._klines: FanOut[tuple[str, str], Kline] = FanOut(
+            lambda subject: venue.watch_klines([subject[0]], subject[1])
+        )
+        self._orders: FanOut[str, OrderUpdate] = FanOut(lambda symbol: venue.watch_orders([symbol]))
+        self._accounts: FanOut[str, Account] = FanOut(lambda _: venue.watch_account(), newest_by=_same)
+        self._positions: FanOut[str, Position] = FanOut(
+            lambda symbol: venue.watch_positions([symbol]), newest_by=lambda position: position.symbol
+        )
+        self._fanouts: dict[str, FanOut[Any, Any]] = {
+            "price": self._prices,
+            "klines": self._klines,
+            "orders": self._orders,
+            "account": self._accounts,
+            "positions": self._positions,
+        }
+        for kind, fanout in self._fanouts.items():
+            SUBSCRIBERS.labels(kind).set_function(partial(getattr, fanout, "subscribers"))
+
+    @property
+    def subscribers(self) -> int:
+        """Open streams of all kinds."""
+        return sum(fanout.subscribers for fanout in self._fanouts.values())
+
+    async def close_streams(self) -> None:
+        for fanout in self._fanouts.values():
+            await fanout.close()
+
+    @stream
+    async def SubscribePrice(self, request: pb.SubscribePriceRequest) -> AsyncIterator[pb.SubscribePriceResponse]:
+        with self._prices.subscribe(await self._known(request.symbols)) as prices:
+            yield pb.SubscribePriceResponse(sequence=prices.number())
+            async for sequence, price in prices.messages():
+                yield wire.price_to_proto(sequence, price) if price else pb.SubscribePriceResponse(sequence=sequence)
+
+    @stream
+    async def SubscribeKlines(self, request: pb.SubscribeKlinesRequest) -> AsyncIterator[pb.SubscribeKlinesResponse]:
+        symbols = await self._known(request.symbols)
+        with self._klines.subscribe([(symbol, request.interval) for symbol in symbols]) as klines:
+            yield pb.SubscribeKlinesResponse(sequence=klines.number())
+            async for sequence, kline in klines.messages():
+                if kline is None:
+                    yield pb.SubscribeKlinesResponse(sequence=sequence)
+                else:
+                    body = wire.kline_to_proto(kline)
+                    yield pb.SubscribeKlinesResponse(sequence=sequence, symbol=kline.symbol, kline=body)
+
+    @stream
+    async def SubscribeOrders(self, request: pb.SubscribeOrdersRequest) -> AsyncIterator[pb.SubscribeOrdersResponse]:
+        prefix = request.client_id_prefix
+        symbols = await self._known(request.symbols)
+        with self._orders.subscribe(symbols, lambda update: update.client_id.startswith(prefix)) as updates:
+            yield pb.SubscribeOrdersResponse(sequence=updates.number())
+            async for sequence, update in updates.messages():
+                if update is None:
+                    yield pb.SubscribeOrdersResponse(sequence=sequence)
+                else:
+                    yield wire.order_update_to_proto(sequence, update)
+
+    @stream
+    async def SubscribeAccount(
+        self, _request: pb.SubscribeAccountRequest
+    ) -> AsyncIterator[pb.SubscribeAccountResponse]:
+        with self._accounts.subscribe([""]) as accounts:
+            account = await _or_none(self._venue.account())
+            yield _account_message(accounts.number(), account)
+            async for sequence, account in accounts.messages():
+                yield _account_message(sequence, account)
+
+    @stream
+    async def SubscribePositions(
+        self, request: pb.SubscribePositionsRequest
+    ) -> AsyncIterator[pb.SubscribePositionsResponse]:
+        symbols = await self._known(request.symbols)
+        with self._positions.subscribe(symbols) as positions:
+            snapshot: Sequence[Position | None] = await _or_none(self._venue.positions(symbols)) or [None]
+            for known in snapshot:
+                yield _position_message(positions.number(), known)
+            async for sequence, position in positions.messages():
+                yield _position_message(sequence, position)
+
+    async def _known(self, symbols: Sequence[str]) -> list[str]:
+        """The symbols asked for, or all where none is named; raises `VenueError` for an unknown one."""
+        if not symbols:
+            return [rules.symbol for rules in await self._venue.symbols([])]
+        await self._venue.symbols(symbols)
+        return list(dict.fromkeys(symbols))
+
+
+def _same(_account: Account) -> str:
+    return "account"
+
+
+async def _or_none(answer: Awaitable[T]) -> T | None:
+    """A stream's snapshot; a venue that cannot give one now sends it later."""
+    try:
+        return await answer
+    except VenueError:
+        return None
+
+
+def _account_message(sequence: int, account: Account | None) -> pb.SubscribeAccountResponse:
+    return pb.SubscribeAccountResponse(
+        sequence=sequence, account=None if account is None else wire.account_to_proto(account)
+    )
+
+
+def _position_message(sequence: int, position: Position | None) -> pb.SubscribePositionsResponse:
+    return pb.SubscribePositionsResponse(
+        sequence=sequence, position=None if position is None else wire.position_to_proto(position)
+    )
