@@ -3,7 +3,8 @@
 JournalError
 ├── JournalUnreachable      call again, with the same arguments: whether the call took effect is unknown
 ├── JournalMisconfigured    tell a person: the DSN, the role's rights or the bot's identity is wrong
-│   └── DatabaseTooNew      run the newer release that migrated this database
+│   ├── DatabaseTooNew      run the newer release that migrated this database
+│   └── PostgresUnavailable the embedded server cannot be had here; the message says what would help
 ├── JournalDiverged         end the process and start again from what the journal has
 └── Fenced                  end the process: a newer instance of the bot is in charge
 """
@@ -26,6 +27,10 @@ class JournalMisconfigured(JournalError):
 
 class DatabaseTooNew(JournalMisconfigured):
     """A newer release has migrated this database; migrations go forward only."""
+
+
+class PostgresUnavailable(JournalMisconfigured):
+    """The embedded PostgreSQL cannot run: not installed, its folder is in use or out of reach, or it fails to start."""
 
 
 class JournalDiverged(JournalError):

@@ -1,0 +1,61 @@
+"""Fixtures of all tests: a PostgreSQL with a fresh database for each test, and the real candles."""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from opensqt.journal.embedded import EmbeddedPostgres
+
+pytest_plugins = ["tests.cluster.fixtures"]
+
+CANDLES = Path(__file__).parents[2] / "shared" / "data"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One server a worker, in a thread of its own: it outlives the event loops of the tests."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"})
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="postgres")
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+        yield server
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest_asyncio.fixture
+async def postgres_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
+    """The DSN of an empty database of the test's own, which its role owns."""
+    name = f"test_{next(_numbers)}"
+    superuser = await asyncpg.connect(postgres_server.dsn_of("postgres", "postgres"))
+    try:
+        await superuser.execute(f"CREATE DATABASE {name} OWNER opensqt")
+        yield postgres_server.dsn_of("opensqt", name)
+        await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await superuser.close()
+
+
+@pytest.fixture
+def candle_file() -> Callable[[str], Path]:
+    """The path of real candles by name, `btc-perp-2022-01-1m` or `dogeusdt-2025-06-1m`; skips where there are none."""
+
+    def path(name: str) -> Path:
+        file = CANDLES / f"{name}.csv.gz"
+        if not file.is_file():
+            pytest.skip(f"no real candles: {name}.csv.gz is not in {CANDLES}")
+        return file
+
+    return path
