@@ -6,7 +6,19 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from opensqt.api.meta import Condition, Journal, ObjectMeta, Resources, SecretRef
-from opensqt.api.schema import Column, Model, Name, PositiveDecimal, Rule, SecretKey, Symbol, UnsignedDecimal
+from opensqt.api.schema import (
+    Boolean,
+    Column,
+    Integer,
+    Model,
+    ObjectName,
+    PositiveDecimal,
+    Rule,
+    SecretKey,
+    Symbol,
+    UnsignedDecimal,
+    keyed_by,
+)
 
 
 class Exchange(StrEnum):
@@ -24,17 +36,20 @@ class Mode(StrEnum):
 
 
 class ConfigMapKeyRef(Model):
-    name: Name = Field(description="Name of a ConfigMap in the same namespace.")
+    name: ObjectName = Field(description="Name of a ConfigMap in the same namespace.")
     key: SecretKey = Field(description="Key within the ConfigMap; its value may be CSV or gzipped CSV (binaryData).")
 
 
 class CandleVolume(Model):
-    claim_name: Name = Field(description="Name of a PersistentVolumeClaim in the same namespace.")
-    path: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^/].*$")] = Field(description="File within the volume.")
+    claim_name: ObjectName = Field(description="Name of a PersistentVolumeClaim in the same namespace.")
+    path: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^/].*$")] = Field(
+        description="File within the volume."
+    )
 
 
 class Candles(Model):
-    """Recorded one-minute candles: CSV with the columns timestamp, open, high, low, close, volume, plain or gzipped. Exactly one source."""
+    """Recorded one-minute candles from exactly one source: CSV with the columns timestamp, open, high, low, close and
+    volume, plain or gzipped."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -45,8 +60,12 @@ class Candles(Model):
 
     config_map_ref: ConfigMapKeyRef | None = Field(default=None, description="A key of a ConfigMap.")
     volume: CandleVolume | None = Field(default=None, description="A file on a volume.")
-    url: Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://.+$")] | None = Field(default=None, description="An address to download from.")
-    path: Annotated[str, StringConstraints(max_length=1024)] | None = Field(default=None, description="A file in the connector's own file system, for `opensqt run`.")
+    url: Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://.+$")] | None = Field(
+        default=None, description="An address to download from."
+    )
+    path: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
+        default=None, description="A file in the connector's own file system, for `opensqt run`."
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -58,10 +77,14 @@ class Candles(Model):
 class MarketModel(Model):
     """A seeded random market with regimes, clustered volatility and jumps; docs/paper.md describes it."""
 
-    seed: int = Field(default=1, ge=0, le=2**31 - 1, description="The same seed makes the same market.")
-    start_price: PositiveDecimal = Field(default="40000", validate_default=True, description="First price, in quote currency.")
-    annual_volatility: PositiveDecimal = Field(default="0.7", validate_default=True, description="Long-run volatility of a year, as a fraction.")
-    days: int = Field(default=30, ge=1, le=3650, description="Length of the market.")
+    seed: Integer = Field(default=1, ge=0, le=2**31 - 1, description="The same seed makes the same market.")
+    start_price: PositiveDecimal = Field(
+        default="40000", validate_default=True, description="First price, in quote currency."
+    )
+    annual_volatility: PositiveDecimal = Field(
+        default="0.7", validate_default=True, description="Long-run volatility of a year, as a fraction."
+    )
+    days: Integer = Field(default=30, ge=1, le=3650, description="Length of the market.")
 
 
 class PaperMarket(Model):
@@ -73,10 +96,18 @@ class PaperMarket(Model):
 
     symbol: Symbol = Field(description="Market in ccxt's unified form.")
     tick_size: PositiveDecimal = Field(default="0.1", validate_default=True, description="Smallest step of the price.")
-    lot_size: PositiveDecimal = Field(default="0.001", validate_default=True, description="Smallest step of the quantity.")
-    min_notional: UnsignedDecimal = Field(default="5", validate_default=True, description="Smallest value of an order that is not reduce-only, in quote currency.")
+    lot_size: PositiveDecimal = Field(
+        default="0.001", validate_default=True, description="Smallest step of the quantity."
+    )
+    min_notional: UnsignedDecimal = Field(
+        default="5",
+        validate_default=True,
+        description="Smallest value of an order that is not reduce-only, in quote currency.",
+    )
     candles: Candles | None = Field(default=None, description="Recorded market.")
-    model: MarketModel | None = Field(default=None, description="Seeded market; the default where no candles are given.")
+    model: MarketModel | None = Field(
+        default=None, description="Seeded market; the default where no candles are given."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -86,37 +117,68 @@ class PaperMarket(Model):
 
 
 class PaperFees(Model):
-    maker: UnsignedDecimal = Field(default="0.0002", validate_default=True, description="As a fraction of the notional.")
-    taker: UnsignedDecimal = Field(default="0.0005", validate_default=True, description="As a fraction of the notional.")
+    maker: UnsignedDecimal = Field(
+        default="0.0002", validate_default=True, description="As a fraction of the notional."
+    )
+    taker: UnsignedDecimal = Field(
+        default="0.0005", validate_default=True, description="As a fraction of the notional."
+    )
 
 
 class Paper(Model):
     """The paper exchange: a matching engine over recorded or modelled markets, with books that survive its death."""
 
-    balance: PositiveDecimal = Field(default="10000", validate_default=True, description="Starting balance in quote currency.")
+    balance: PositiveDecimal = Field(
+        default="10000", validate_default=True, description="Starting balance in quote currency."
+    )
     fees: PaperFees = Field(default=PaperFees(), description="What fills cost.")
-    speed: int = Field(default=60, ge=1, le=100_000, description="Market seconds played in one second.")
-    latency_milliseconds: int = Field(default=0, ge=0, le=10_000, description="Added to every call, in real time.")
-    markets: list[PaperMarket] = Field(default_factory=list, max_length=64, description="The markets it plays; a bot can trade no other.")
+    speed: Integer = Field(default=60, ge=1, le=100_000, description="Market seconds played in one second.")
+    latency_milliseconds: Integer = Field(default=0, ge=0, le=10_000, description="Added to every call, in real time.")
+    markets: list[PaperMarket] = Field(
+        min_length=1,
+        max_length=64,
+        json_schema_extra=keyed_by("symbol"),
+        description="The markets it plays; a bot can trade no other.",
+    )
+
+    @model_validator(mode="after")
+    def _one_market_a_symbol(self) -> Self:
+        symbols = [market.symbol for market in self.markets]
+        if twice := {symbol for symbol in symbols if symbols.count(symbol) > 1}:
+            raise ValueError(f"markets: {', '.join(sorted(twice))} is there twice")
+        return self
 
 
 class ExchangeConnectorSpec(Model):
     """Which account, and how."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("self.exchange == oldSelf.exchange", "exchange is immutable: create another connector"),
-        Rule("(self.exchange == 'paper') == has(self.paper)", "paper must be set for exchange paper, and only there"),
-        Rule("self.exchange == 'paper' || has(self.credentialsSecretRef)", "credentialsSecretRef is required for a real exchange"),
+        Rule("self.exchange == oldSelf.exchange", "exchange is immutable: create another connector", ".exchange"),
+        Rule(
+            "(self.exchange == 'paper') == has(self.paper)",
+            "paper must be set for exchange paper, and only there",
+            ".paper",
+        ),
+        Rule(
+            "self.exchange == 'paper' || has(self.credentialsSecretRef)",
+            "credentialsSecretRef is required for a real exchange",
+            ".credentialsSecretRef",
+        ),
         Rule(
             "self.mode != 'Live' || (has(self.acknowledgeLiveTrading) && self.acknowledgeLiveTrading)",
             "mode Live trades real money: set acknowledgeLiveTrading to true",
+            ".acknowledgeLiveTrading",
         ),
     )
 
     exchange: Exchange = Field(description="Which exchange; paper needs no account.")
-    mode: Mode = Field(default=Mode.DEMO, description="Demo is the exchange's demo or test network; Live is real money.")
-    acknowledge_live_trading: bool = Field(default=False, description="Must be true where mode is Live.")
-    credentials_secret_ref: SecretRef | None = Field(default=None, description="Secret with the keys apiKey, apiSecret and, for Bitget and OKX, passphrase.")
+    mode: Mode = Field(
+        default=Mode.DEMO, description="Demo is the exchange's demo or test network; Live is real money."
+    )
+    acknowledge_live_trading: Boolean = Field(default=False, description="Must be true where mode is Live.")
+    credentials_secret_ref: SecretRef | None = Field(
+        default=None, description="Secret with the keys apiKey, apiSecret and, for Bitget and OKX, passphrase."
+    )
     paper: Paper | None = Field(default=None, description="Settings of the paper exchange.")
     journal: Journal = Field(default=Journal(), description="Where the paper exchange keeps its books.")
     resources: Resources = Field(default=Resources(), description="Resources of the connector's container.")
@@ -138,18 +200,25 @@ class MarketStatus(Model):
 
     symbol: str = Field(max_length=40)
     progress: str = Field(default="", max_length=16, description='For example "42%".')
-    ended: bool = False
+    ended: Boolean = False
 
 
 class ExchangeConnectorStatus(Model):
     """What the operator and the connector last said."""
 
-    observed_generation: int = Field(default=0, ge=0, description="metadata.generation this status speaks of.")
-    conditions: list[Condition] = Field(default_factory=list, max_length=16, description="Ready, Progressing, Degraded, CredentialsValid.")
+    observed_generation: Integer = Field(default=0, ge=0, description="metadata.generation this status speaks of.")
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        max_length=16,
+        json_schema_extra=keyed_by("type"),
+        description="Ready, Progressing, Degraded, CredentialsValid.",
+    )
     address: str = Field(default="", max_length=253, description="Where bots find it.")
-    bots: int = Field(default=0, ge=0, description="GridBots that refer to it.")
-    markets: list[MarketStatus] = Field(default_factory=list, max_length=64)
-    weaknesses: list[str] = Field(default_factory=list, max_length=16, description="What this exchange lacks of the guarantees.")
+    bots: Integer = Field(default=0, ge=0, description="GridBots that refer to it.")
+    markets: list[MarketStatus] = Field(default_factory=list, max_length=64, json_schema_extra=keyed_by("symbol"))
+    weaknesses: list[str] = Field(
+        default_factory=list, max_length=16, description="What this exchange lacks of the guarantees."
+    )
 
 
 class ExchangeConnector(Model):

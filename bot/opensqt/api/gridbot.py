@@ -7,7 +7,18 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from opensqt.api.meta import Condition, ConnectorRef, Journal, ObjectMeta, Resources
-from opensqt.api.schema import Column, Model, Name, PositiveDecimal, Rule, SignedDecimal, Symbol, UnsignedDecimal
+from opensqt.api.schema import (
+    Boolean,
+    Column,
+    Integer,
+    Model,
+    PositiveDecimal,
+    Rule,
+    SignedDecimal,
+    Symbol,
+    UnsignedDecimal,
+    keyed_by,
+)
 
 
 class Side(StrEnum):
@@ -33,8 +44,12 @@ class Spacing(Model):
         Rule("has(self.arithmetic) != has(self.geometric)", "set exactly one of arithmetic and geometric"),
     )
 
-    arithmetic: PositiveDecimal | None = Field(default=None, description='A fixed distance in quote currency, for example "50".')
-    geometric: PositiveDecimal | None = Field(default=None, description='A distance in percent of the price, for example "0.5".')
+    arithmetic: PositiveDecimal | None = Field(
+        default=None, description='A fixed distance in quote currency, for example "50".'
+    )
+    geometric: PositiveDecimal | None = Field(
+        default=None, description='A distance in percent of the price, for example "0.5".'
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -44,18 +59,22 @@ class Spacing(Model):
 
 
 class Grid(Model):
-    """Where the levels lie. They are counted from the first price seen; a window of them, around the price, has orders."""
+    """Where the levels lie. They are counted from the first price seen; those in a window around the price have
+    orders."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!has(self.lower) || !has(self.upper) || quantity(self.upper).isGreaterThan(quantity(self.lower))",
+            "!has(self.lower) || !has(self.upper) || double(self.upper) > double(self.lower)",
             "upper must be greater than lower",
+            ".upper",
         ),
     )
 
-    spacing: Spacing = Field(description="Distance between neighbouring levels.")
-    buy_window: int = Field(default=10, ge=1, le=500, description="Levels below the price that have a buy order.")
-    sell_window: int = Field(default=10, ge=1, le=500, description="Levels above the price up to which held levels have a sell order.")
+    spacing: Spacing
+    buy_window: Integer = Field(default=10, ge=1, le=500, description="Levels below the price that have a buy order.")
+    sell_window: Integer = Field(
+        default=10, ge=1, le=500, description="Levels above the price up to which held levels have a sell order."
+    )
     lower: PositiveDecimal | None = Field(default=None, description="No buy below this price.")
     upper: PositiveDecimal | None = Field(default=None, description="No buy above this price.")
 
@@ -69,61 +88,108 @@ class Grid(Model):
 class Order(Model):
     """What each order is."""
 
-    quote_size: PositiveDecimal = Field(description="Size of each entry in quote currency; rounded down to the exchange's lot.")
-    post_only: bool = Field(default=True, description="Entries and exits only as maker; re-priced by the rules of docs/engine.md where they would take.")
+    quote_size: PositiveDecimal = Field(
+        description="Size of each entry in quote currency; rounded down to the exchange's lot."
+    )
+    post_only: Boolean = Field(
+        default=True,
+        description="Entries and exits only as maker; re-priced by the rules of docs/engine.md where they would take.",
+    )
 
 
 class RiskLimits(Model):
     """Fences that no order passes; what is in flight counts."""
 
     max_position: PositiveDecimal | None = Field(default=None, description="Largest position in base currency.")
-    max_notional: PositiveDecimal | None = Field(default=None, description="Largest value of position and open entries together, in quote currency.")
-    max_open_orders: int = Field(default=100, ge=1, le=1000, description="Most live orders at any time.")
-    max_leverage: int = Field(default=10, ge=1, le=125, description="Largest spec.leverage accepted, and largest ratio of position value to equity.")
+    max_notional: PositiveDecimal | None = Field(
+        default=None, description="Largest value of position and open entries together, in quote currency."
+    )
+    max_open_orders: Integer = Field(default=100, ge=1, le=1000, description="Most live orders at any time.")
+    max_leverage: Integer = Field(
+        default=10,
+        ge=1,
+        le=125,
+        description="Largest spec.leverage accepted, and largest ratio of position value to equity.",
+    )
 
 
 class CircuitBreaker(Model):
     """What stops entries and how they start again. Exits stay in the market while it is open."""
 
-    max_consecutive_losses: int = Field(default=0, ge=0, le=1000, description="Opens after so many losing exits in a row; 0 turns this off.")
-    max_drawdown: PositiveDecimal | None = Field(default=None, description="Opens when the bot's PnL falls this far below its peak, in quote currency.")
-    max_drawdown_percent: PositiveDecimal | None = Field(default=None, description="The same in percent of the account's equity when the bot first started.")
-    cooldown_seconds: int = Field(default=0, ge=0, le=2_592_000, description="Closes by itself after so long; 0 means only by resetToken.")
-    reset_token: str = Field(default="", max_length=64, description="Change it, to anything, to close the breaker by hand.")
+    max_consecutive_losses: Integer = Field(
+        default=0, ge=0, le=1000, description="Opens after so many losing exits in a row; 0 turns this off."
+    )
+    max_drawdown: PositiveDecimal | None = Field(
+        default=None, description="Opens when the bot's PnL falls this far below its peak, in quote currency."
+    )
+    max_drawdown_percent: PositiveDecimal | None = Field(
+        default=None, description="The same in percent of the account's equity when the bot first started."
+    )
+    cooldown_seconds: Integer = Field(
+        default=0, ge=0, le=2_592_000, description="Closes by itself after so long; 0 means only by resetToken."
+    )
+    reset_token: str = Field(
+        default="", max_length=64, description="Change it, to anything, to close the breaker by hand."
+    )
 
 
 class GridBotSpec(Model):
-    """What the bot is to do. Changes to limits, windows, breaker, state and deletionPolicy reach it live; all else restarts it safely."""
+    """What the bot is to do. Changes to limits, windows, breaker, state and deletionPolicy reach it live; all else
+    restarts it safely."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("self.symbol == oldSelf.symbol", "symbol is immutable: delete the bot and create another"),
-        Rule("self.side == oldSelf.side", "side is immutable: delete the bot and create another"),
-        Rule("self.connectorRef == oldSelf.connectorRef", "connectorRef is immutable: delete the bot and create another"),
-        Rule("!has(self.riskLimits) || self.leverage <= self.riskLimits.maxLeverage", "leverage must not exceed riskLimits.maxLeverage"),
+        Rule("self.symbol == oldSelf.symbol", "symbol is immutable: delete the bot and create another", ".symbol"),
+        Rule("self.side == oldSelf.side", "side is immutable: delete the bot and create another", ".side"),
+        Rule(
+            "self.connectorRef == oldSelf.connectorRef",
+            "connectorRef is immutable: delete the bot and create another",
+            ".connectorRef",
+        ),
+        Rule(
+            "!has(self.riskLimits) || self.leverage <= self.riskLimits.maxLeverage",
+            "leverage must not exceed riskLimits.maxLeverage",
+            ".leverage",
+        ),
     )
 
     connector_ref: ConnectorRef = Field(description="The exchange account to trade with.")
-    symbol: Symbol = Field(description="Market in ccxt's unified form, for example BTC/USDT:USDT for the linear perpetual.")
+    symbol: Symbol = Field(
+        description="Market in ccxt's unified form, for example BTC/USDT:USDT for the linear perpetual."
+    )
     side: Side = Field(default=Side.LONG, description="Long buys below the price and sells above it.")
-    state: RunState = Field(default=RunState.RUNNING, description="Running trades; Paused places no entries and keeps exits; Stopped cancels all orders and keeps the position.")
+    state: RunState = Field(
+        default=RunState.RUNNING,
+        description=(
+            "Running trades; Paused places no entries and keeps exits; "
+            "Stopped cancels all orders and keeps the position."
+        ),
+    )
     deletion_policy: DeletionPolicy = Field(
         default=DeletionPolicy.CANCEL_ORDERS,
-        description="On deletion: CancelOrders keeps the position, ClosePosition sells it at market, Orphan leaves orders and position as they are.",
+        description=(
+            "On deletion: CancelOrders keeps the position, ClosePosition sells it at market, "
+            "Orphan leaves orders and position as they are."
+        ),
     )
-    deletion_timeout_seconds: int = Field(default=300, ge=10, le=86_400, description="How long deletion waits for the exchange before it lets go and says so in an Event.")
-    grid: Grid = Field(description="Where the levels lie.")
-    order: Order = Field(description="What each order is.")
-    leverage: int = Field(default=1, ge=1, le=125, description="Set at the exchange before trading.")
-    risk_limits: RiskLimits = Field(default=RiskLimits(), description="Fences that no order passes.")
-    circuit_breaker: CircuitBreaker = Field(default=CircuitBreaker(), description="What stops entries by itself.")
-    journal: Journal = Field(default=Journal(), description="Where the journal is kept.")
+    deletion_timeout_seconds: Integer = Field(
+        default=300,
+        ge=10,
+        le=86_400,
+        description="How long deletion waits for the exchange before it lets go and says so in an Event.",
+    )
+    grid: Grid
+    order: Order
+    leverage: Integer = Field(default=1, ge=1, le=125, description="Set at the exchange before trading.")
+    risk_limits: RiskLimits = RiskLimits()
+    circuit_breaker: CircuitBreaker = CircuitBreaker()
+    journal: Journal = Journal()
     resources: Resources = Field(default=Resources(), description="Resources of the bot's container.")
     image: str | None = Field(default=None, max_length=512, description="Another image than the operator's default.")
 
     @model_validator(mode="after")
     def _leverage_within_limit(self) -> Self:
         if self.leverage > self.risk_limits.max_leverage:
-            raise ValueError("leverage must not exceed riskLimits.maxLeverage")
+            raise ValueError("leverage must not exceed riskLimits.maxLeverage", ".leverage")
         return self
 
 
@@ -134,8 +200,10 @@ class BreakerStatus(Model):
     reason: str = Field(default="", max_length=128)
     message: str = Field(default="", max_length=1024)
     opened_at: datetime | None = None
-    resets_at: datetime | None = Field(default=None, description="When it closes by itself; absent where only resetToken closes it.")
-    trips: int = Field(default=0, ge=0, description="How often it has opened.")
+    resets_at: datetime | None = Field(
+        default=None, description="When it closes by itself; absent where only resetToken closes it."
+    )
+    trips: Integer = Field(default=0, ge=0, description="How often it has opened.")
 
 
 class LimitStatus(Model):
@@ -144,23 +212,23 @@ class LimitStatus(Model):
     name: str = Field(max_length=64)
     used: str = Field(max_length=40)
     limit: str = Field(max_length=40)
-    reached: bool = False
+    reached: Boolean = False
 
 
 class ProbeStatus(Model):
     """One health probe of the bot."""
 
     name: str = Field(max_length=64)
-    healthy: bool
+    healthy: Boolean
     reason: str = Field(default="", max_length=128)
     message: str = Field(default="", max_length=1024)
 
 
 class OrdersStatus(Model):
-    buys: int = Field(default=0, ge=0, description="Live buy orders.")
-    sells: int = Field(default=0, ge=0, description="Live sell orders.")
-    fills: int = Field(default=0, ge=0, description="Fills so far.")
-    cycles: int = Field(default=0, ge=0, description="Completed buys and sells of one level.")
+    buys: Integer = Field(default=0, ge=0, description="Live buy orders.")
+    sells: Integer = Field(default=0, ge=0, description="Live sell orders.")
+    fills: Integer = Field(default=0, ge=0, description="Fills so far.")
+    cycles: Integer = Field(default=0, ge=0, description="Completed buys and sells of one level.")
 
 
 class PnlStatus(Model):
@@ -169,7 +237,9 @@ class PnlStatus(Model):
     realised: SignedDecimal = Field(default="0", validate_default=True)
     unrealised: SignedDecimal = Field(default="0", validate_default=True)
     total: SignedDecimal = Field(default="0", validate_default=True)
-    fees: SignedDecimal = Field(default="0", validate_default=True, description="Paid; negative where rebates exceed them.")
+    fees: SignedDecimal = Field(
+        default="0", validate_default=True, description="Paid; negative where rebates exceed them."
+    )
     drawdown: UnsignedDecimal = Field(default="0", validate_default=True, description="How far PnL is below its peak.")
 
 
@@ -182,18 +252,29 @@ class PositionStatus(Model):
 class GridBotStatus(Model):
     """What the operator and the bot last said."""
 
-    observed_generation: int = Field(default=0, ge=0, description="metadata.generation this status speaks of.")
-    state: str = Field(default="Pending", max_length=32, description="Pending, Starting, Running, Paused, WindingDown, Stopped, Halted, Terminating or Unknown.")
-    conditions: list[Condition] = Field(default_factory=list, max_length=16, description="Ready, Progressing, Degraded, ConnectorReady, CircuitClosed, WithinRiskLimits.")
-    epoch: int = Field(default=0, ge=0, description="Counts the bot's instances; only the newest can place orders.")
+    observed_generation: Integer = Field(default=0, ge=0, description="metadata.generation this status speaks of.")
+    state: str = Field(
+        default="Pending",
+        max_length=32,
+        description="Pending, Starting, Running, Paused, WindingDown, Stopped, Halted, Terminating or Unknown.",
+    )
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        max_length=16,
+        json_schema_extra=keyed_by("type"),
+        description="Ready, Progressing, Degraded, ConnectorReady, CircuitClosed, WithinRiskLimits.",
+    )
+    epoch: Integer = Field(default=0, ge=0, description="Counts the bot's instances; only the newest can place orders.")
     pod: str = Field(default="", max_length=253)
     breaker: BreakerStatus = Field(default=BreakerStatus())
-    limits: list[LimitStatus] = Field(default_factory=list, max_length=16)
+    limits: list[LimitStatus] = Field(default_factory=list, max_length=16, json_schema_extra=keyed_by("name"))
     position: PositionStatus = Field(default=PositionStatus())
     orders: OrdersStatus = Field(default=OrdersStatus())
     pnl: PnlStatus = Field(default=PnlStatus())
-    probes: list[ProbeStatus] = Field(default_factory=list, max_length=16)
-    weaknesses: list[str] = Field(default_factory=list, max_length=16, description="What this exchange lacks of the guarantees.")
+    probes: list[ProbeStatus] = Field(default_factory=list, max_length=16, json_schema_extra=keyed_by("name"))
+    weaknesses: list[str] = Field(
+        default_factory=list, max_length=16, description="What this exchange lacks of the guarantees."
+    )
     last_report: datetime | None = Field(default=None, description="When the bot last reported its numbers.")
 
 
@@ -226,6 +307,3 @@ class GridBot(Model):
     metadata: ObjectMeta
     spec: GridBotSpec
     status: GridBotStatus = Field(default_factory=GridBotStatus)
-
-
-__all__ = ["DeletionPolicy", "GridBot", "GridBotSpec", "GridBotStatus", "Name", "RunState", "Side"]

@@ -7,15 +7,15 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from opensqt.api.schema import Model, Name, SecretKey
+from opensqt.api.schema import Integer, Model, ObjectName, ResourceName, SecretKey
 
 
 class ObjectMeta(Model):
-    """The part of metadata that we read; the API server owns the rest."""
+    """The part of metadata that we read; the API server owns the rest, and the CRDs restrict the name alone."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
-    name: Name
+    name: ResourceName
     namespace: str = "default"
     uid: str = ""
     generation: int = 1
@@ -27,15 +27,15 @@ class ObjectMeta(Model):
 
 
 class ConnectorRef(Model):
-    name: Name = Field(description="Name of an ExchangeConnector in the same namespace.")
+    name: ResourceName = Field(description="Name of an ExchangeConnector in the same namespace.")
 
 
 class SecretRef(Model):
-    name: Name = Field(description="Name of a Secret in the same namespace.")
+    name: ObjectName = Field(description="Name of a Secret in the same namespace.")
 
 
 class SecretKeyRef(Model):
-    name: Name = Field(description="Name of a Secret in the same namespace.")
+    name: ObjectName = Field(description="Name of a Secret in the same namespace.")
     key: SecretKey = Field(default="dsn", description="Key within the Secret.")
 
 
@@ -59,17 +59,23 @@ class Condition(Model):
 
     type: Annotated[str, StringConstraints(max_length=64)]
     status: ConditionStatus
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(description="CamelCase, for programs.")
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(
+        description="CamelCase, for programs."
+    )
     message: Annotated[str, StringConstraints(max_length=2048)] = Field(default="", description="For people.")
     last_transition_time: datetime = Field(description="When `status` last changed.")
-    observed_generation: int = Field(default=0, ge=0, description="metadata.generation this was decided for.")
+    observed_generation: Integer = Field(default=0, ge=0, description="metadata.generation this was decided for.")
 
 
 class Quantities(Model):
     """CPU and memory."""
 
-    cpu: Annotated[str, StringConstraints(max_length=16, pattern=r"^[0-9]+(\.[0-9]+)?m?$")] | None = Field(default=None, description='For example "50m".')
-    memory: Annotated[str, StringConstraints(max_length=16, pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|k|M|G)?$")] | None = Field(default=None, description='For example "96Mi".')
+    cpu: Annotated[str, StringConstraints(max_length=16, pattern=r"^[0-9]+(\.[0-9]+)?m?$")] | None = Field(
+        default=None, description='For example "50m".'
+    )
+    memory: Annotated[str, StringConstraints(max_length=16, pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|k|M|G)?$")] | None = (
+        Field(default=None, description='For example "96Mi".')
+    )
 
 
 class Resources(Model):

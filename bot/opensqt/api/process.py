@@ -1,4 +1,4 @@
-"""The processes of a bot and a connector: the one description that the operator turns into containers and `opensqt run` into local processes."""
+"""The processes of a bot and a connector: the operator turns them into containers, `opensqt run` into local ones."""
 
 import json
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ CONNECTOR_PORT = 50051
 HEALTH_PORT = 8086
 """Plaintext grpc.health.v1 for kubelet's probes, of both processes."""
 METRICS_PORT = 9090
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - in a Pod, its only address
 
 CREDENTIALS_DIR = "/etc/opensqt/credentials"
 """One file a key of the credentials Secret: apiKey, apiSecret, passphrase."""
@@ -45,20 +46,29 @@ def _resource(resource: GridBot | ExchangeConnector) -> str:
     return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
 
-def bot_process(bot: GridBot, *, connector: str, host: str = "0.0.0.0") -> Process:  # noqa: S104 - a Pod's only address
+def _listen(host: str, port: int) -> tuple[str, ...]:
+    """Where a process answers: gRPC on `port`, then health and metrics."""
+    return (
+        *("--listen", f"{host}:{port}"),
+        *("--health", f"{host}:{HEALTH_PORT}"),
+        *("--metrics", f"{host}:{METRICS_PORT}"),
+    )
+
+
+def bot_process(bot: GridBot, *, connector: str, host: str = ANY_ADDRESS) -> Process:
     """The bot, which finds its connector at `connector` (host:port) and listens on `host`."""
     return Process(
-        command=("opensqt", "bot", "--connector", connector, "--listen", f"{host}:{BOT_PORT}",
-                 "--health", f"{host}:{HEALTH_PORT}", "--metrics", f"{host}:{METRICS_PORT}"),
+        command=("opensqt", "bot", "--connector", connector, *_listen(host, BOT_PORT)),
         env={RESOURCE_ENV: _resource(bot)},
     )
 
 
-def connector_process(connector: ExchangeConnector, *, host: str = "0.0.0.0", lockstep_bots: tuple[str, ...] = ()) -> Process:  # noqa: S104
+def connector_process(
+    connector: ExchangeConnector, *, host: str = ANY_ADDRESS, lockstep_bots: tuple[str, ...] = ()
+) -> Process:
     """The connector, listening on `host`; in lockstep with the bots of these uids where any are named."""
     lockstep = tuple(word for uid in lockstep_bots for word in ("--lockstep", uid))
     return Process(
-        command=("opensqt", "connector", "--listen", f"{host}:{CONNECTOR_PORT}",
-                 "--health", f"{host}:{HEALTH_PORT}", "--metrics", f"{host}:{METRICS_PORT}", *lockstep),
+        command=("opensqt", "connector", *_listen(host, CONNECTOR_PORT), *lockstep),
         env={RESOURCE_ENV: _resource(connector)},
     )
