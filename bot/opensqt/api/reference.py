@@ -38,6 +38,28 @@ def reference_page(definition: dict[str, Any]) -> str:
     )
 
 
+def explained(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with bounds and defaults in its descriptions, for `kubectl explain`, which shows nothing else."""
+    schema = dict(schema)
+    if "properties" in schema:
+        required = schema.get("required", ())
+        schema["properties"] = {
+            name: explained(field) | _explanation(field, name in required)
+            for name, field in schema["properties"].items()
+        }
+    if "items" in schema:
+        schema["items"] = explained(schema["items"])
+    return schema
+
+
+def _explanation(field: dict[str, Any], required: bool) -> dict[str, str]:
+    plain = field.get("enum") or field["type"] == "array" or _type(field) == field["type"]
+    bounds = "" if plain else _type(field)
+    default = "" if required or isinstance(field.get("default"), dict) else _default(field, required=False)
+    notes = ", ".join(filter(None, (bounds, default and f"default {default.strip('`')}")))
+    return {"description": f"{field.get('description', '')} ({notes})".strip()} if notes else {}
+
+
 def _table(name: str, schema: dict[str, Any]) -> list[str]:
     rows = [
         f"| `{path}` | {_type(field)} | {_default(field, required)} | {_text(field)} |"
