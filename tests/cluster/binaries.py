@@ -37,7 +37,6 @@ _INSTALLED = {
     "helm": "helm.sh/helm/v4/cmd/helm@v4.3.1",
     "kind": f"sigs.k8s.io/kind@v{KIND}",
     "buildx": "github.com/docker/buildx/cmd/buildx@v0.38.2",
-    "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0",
 }
 _VERSIONS = {
     **dict.fromkeys(_KUBERNETES_PARTS, KUBERNETES),
@@ -47,8 +46,8 @@ _VERSIONS = {
 
 ENVTEST = ("etcd", "kube-apiserver", "kubectl")
 """What an envtest is made of."""
-CLIENTS = ("kind", "kubectl", "helm", "kubeconform")
-"""What drives a cluster and checks manifests."""
+CLIENTS = ("kind", "kubectl", "helm")
+"""What drives a cluster."""
 NODE = (*_KUBERNETES_PARTS, "etcd", "coredns")
 """What a node image is made of."""
 ALL = tuple(_VERSIONS)
@@ -61,6 +60,19 @@ class BuildError(Exception):
 def path(name: str) -> Path:
     """Where the binary `name` is, or is to be built."""
     return BIN / name
+
+
+def tool(name: str) -> str:
+    """The command for `name`: ours, else the one on PATH, else ours once it is built.
+
+    Raises:
+        BuildError: it is nowhere, and cannot be built.
+    """
+    if missing([name]):
+        if elsewhere := shutil.which(name):
+            return elsewhere
+        ensure([name])
+    return str(path(name))
 
 
 def missing(names: Iterable[str]) -> list[str]:

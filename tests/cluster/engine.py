@@ -1,5 +1,6 @@
 """A Docker engine: the one that answers, or, as root on Linux, one of our own that `stop` ends again."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -61,12 +62,13 @@ def stop() -> None:
     """End the engine that `start` started, if it did."""
     try:
         pid = int(_PID_FILE.read_text())
-        if b"dockerd" not in Path(f"/proc/{pid}/cmdline").read_bytes():
-            raise ProcessLookupError
-        os.kill(pid, signal.SIGTERM)
-    except (FileNotFoundError, ProcessLookupError):
+        running = b"dockerd" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        running = False
+    if not running:
         _PID_FILE.unlink(missing_ok=True)
         return
+    os.kill(pid, signal.SIGTERM)
     progress("stopping the Docker engine")
     deadline = time.monotonic() + _STOPS_WITHIN
     while _alive(pid) and time.monotonic() < deadline:
@@ -105,10 +107,8 @@ def _answers() -> bool:
 
 
 def _alive(pid: int) -> bool:
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
     return Path(f"/proc/{pid}").exists()
 
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.cluster import binaries
+from tests.cluster.kubectl import Kubectl
 
 _AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -77,19 +78,10 @@ class Envtest:
         self._kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def kubectl(
-        self, *arguments: str, stdin: str | None = None, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl against this API server; with `check`, a failure raises CalledProcessError with a note."""
-        done = subprocess.run(
-            [binaries.path("kubectl"), "--kubeconfig", self.kubeconfig, *arguments],
-            input=stdin, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if check and done.returncode:
-            error = subprocess.CalledProcessError(done.returncode, done.args, done.stdout, done.stderr)
-            error.add_note(done.stderr)
-            raise error
-        return done
+    @property
+    def kubectl(self) -> Kubectl:
+        """kubectl against this API server."""
+        return Kubectl(self.kubeconfig)
 
     def audited(self) -> list[dict[str, object]]:
         """The audit events so far, oldest first (audit.k8s.io/v1 `Event`)."""

@@ -1,7 +1,8 @@
-"""Builds the project's two images, on python:3.12-slim or, where that cannot be pulled, on a Debian root with its Python."""
+"""Builds the project's two images, on python:3.12-slim or, where that cannot be pulled, on a Debian root."""
 
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import engine
@@ -9,17 +10,24 @@ from tests.cluster.binaries import CACHE, BuildError
 from tests.cluster.progress import progress
 
 ROOT = Path(__file__).parents[2]
-OPERATOR = "opensqt/operator"
-BOT = "opensqt/bot"
 
+_DOCKERFILES = (("opensqt/operator", "Dockerfile.operator"), ("opensqt/bot", "Dockerfile.bot"))
 _BASE = "python:3.12-slim"
 _DEBIAN_BASE = "opensqt/python:bookworm"
 _PULL_WITHIN = 300.0
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def build(tag: str, registry: str = "") -> list[str]:
-    """Build both images and return their names, `[registry/]opensqt/{operator,bot}:tag`.
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The two images, each `repository:tag`; the tag is of the image's content, so that a change rolls what runs."""
+
+    operator: str
+    bot: str
+
+
+def build(registry: str = "") -> Images:
+    """Build both images, in `registry` where one is given.
 
     Raises:
         BuildError: there is no engine, or a build failed.
@@ -27,18 +35,20 @@ def build(tag: str, registry: str = "") -> list[str]:
     engine.start()
     engine.ensure_buildx()
     base = _base_image()
-    names = []
-    for image, dockerfile in ((OPERATOR, "Dockerfile.operator"), (BOT, "Dockerfile.bot")):
-        name = f"{registry}/{image}:{tag}".lstrip("/")
-        progress(f"building {name} on {base}")
-        # The host's network and CA bundle, for the builds' pip alone: nothing of them stays in the image.
-        ca = ["--network", "host", "--secret", f"id=ca,src={_CA_BUNDLE}"] if _CA_BUNDLE.exists() else []
-        engine.docker(
-            "buildx", "build", "--load", "--progress", "plain", "--build-arg", f"BASE_IMAGE={base}", *ca,
-            "-f", str(ROOT / dockerfile), "-t", name, str(ROOT),
-        )  # fmt: skip
-        names.append(name)
-    return names
+    return Images(*(_build(f"{registry}/{image}".lstrip("/"), dockerfile, base) for image, dockerfile in _DOCKERFILES))
+
+
+def _build(repository: str, dockerfile: str, base: str) -> str:
+    progress(f"building {repository} on {base}")
+    # The host's network and CA bundle, for the builds' pip alone: nothing of them stays in the image.
+    ca = ["--network", "host", "--secret", f"id=ca,src={_CA_BUNDLE}"] if _CA_BUNDLE.exists() else []
+    built = engine.docker(
+        "buildx", "build", "--load", "--quiet", "--build-arg", f"BASE_IMAGE={base}", *ca,
+        "-f", str(ROOT / dockerfile), "-t", f"{repository}:latest", str(ROOT),
+    )  # fmt: skip
+    name = f"{repository}:{built.stdout.strip().removeprefix('sha256:')[:12]}"
+    engine.docker("tag", f"{repository}:latest", name)
+    return name
 
 
 def _base_image() -> str:
@@ -66,7 +76,8 @@ def _base_image() -> str:
 def _debootstrap(archive: Path) -> None:
     fresh = archive.with_name(f"new-{archive.name}")
     packages = "--include=python3,python3-venv,ca-certificates"
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", packages, "bookworm", str(fresh)]
+    no_docs = "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*"
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", packages, no_docs, "bookworm", str(fresh)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:

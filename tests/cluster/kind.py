@@ -1,4 +1,4 @@
-"""A kind cluster with a kubeconfig of its own, on a node image that is pulled, or built from source where it cannot be."""
+"""A kind cluster with a kubeconfig of its own, on a node image that is pulled, or built where it cannot be."""
 
 import json
 import subprocess
@@ -32,7 +32,6 @@ def up(name: str) -> Path:
         BuildError: there is no engine, or the cluster does not start.
     """
     engine.start()
-    binaries.ensure(binaries.CLIENTS)
     if exists(name):
         _kind("export", "kubeconfig", "--name", name, "--kubeconfig", str(kubeconfig(name)))
         return kubeconfig(name)
@@ -69,7 +68,7 @@ def build_node_image() -> None:
     binaries.ensure(binaries.NODE)
     progress(f"building the node image {_NODE_IMAGE} (90 s)")
     module = binaries.module_dir(f"sigs.k8s.io/kind@v{KIND}")
-    command = [_NODE_SCRIPT, _NODE_IMAGE, KUBERNETES, BIN, module, CACHE / "node"]
+    command = [str(word) for word in (_NODE_SCRIPT, _NODE_IMAGE, KUBERNETES, BIN, module, CACHE / "node")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildError(f"the node image cannot be built:\n{done.stderr[-4000:]}")
@@ -89,7 +88,7 @@ def _create(name: str, *, own_image: bool) -> None:
 
 
 def _kind(*arguments: str, stdin: str | None = None) -> str:
-    done = subprocess.run([binaries.path("kind"), *arguments], input=stdin, capture_output=True, text=True, check=False)
+    done = subprocess.run([binaries.tool("kind"), *arguments], input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildError(f"kind {' '.join(arguments[:2])} failed:\n{done.stderr[-4000:]}")
     return done.stdout
