@@ -9,7 +9,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
-
 from opensqt.journal.embedded import EmbeddedPostgres
 
 pytest_plugins = ["tests.cluster.fixtures"]

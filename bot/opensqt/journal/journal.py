@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 SCHEMA = "opensqt"
 MIGRATIONS = files("opensqt.journal") / "migrations"
 SNAPSHOTS_KEPT = 3
+_PAGE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,14 @@ class Journal:
             with self._dropped_on_failure(), typed_errors(self._dsn):
                 newest = await connection.fetchrow(statements.NEWEST_SNAPSHOT, self._bot_uid) if snapshot else None
                 seq = newest["seq"] if newest else 0
-                rows = await connection.fetch(statements.EVENTS, self._bot_uid, seq, None)
-        if [row["seq"] for row in rows] != list(range(seq + 1, self.seq + 1)):
-            raise JournalDiverged(f"the journal of bot {self._bot_uid} does not hold events {seq + 1} to {self.seq}")
-        events = [decode_event(json.loads(row["event"])) for row in rows]
+                events: list[Event] = []
+                while rows := await connection.fetch(statements.EVENTS, self._bot_uid, seq + len(events), _PAGE):
+                    if [row["seq"] - seq - len(events) for row in rows] != list(range(1, len(rows) + 1)):
+                        break
+                    events.extend(decode_event(json.loads(row["event"])) for row in rows)
+        if seq + len(events) != self.seq:
+            missing = seq + len(events) + 1
+            raise JournalDiverged(f"the journal of bot {self._bot_uid} has {self.seq} events, but not event {missing}")
         return Recovered(json.loads(newest["snapshot"]) if newest else None, seq, events)
 
     async def append(self, events: Sequence[Event], actions: Sequence[Action]) -> None:

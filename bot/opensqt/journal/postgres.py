@@ -1,5 +1,6 @@
 """Connections to PostgreSQL with typed errors. Nothing here knows what is stored."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,21 +37,25 @@ _TRY_AGAIN = (
 )
 
 
+_UNREADABLE = "<unreadable DSN>"
+_HOSTS = re.compile(r"(?:(?:\[[0-9a-fA-F:.]+\]|[^:,\[\]]*)(?::\d+)?(?:,|$))*")
+
+
 def redacted(dsn: str) -> str:
-    """What may be shown of a DSN: user, host, port and database."""
-    unreadable = "<unreadable DSN>"
+    """What may be shown of a DSN: user, hosts with ports, and database."""
     try:
         url = urlsplit(dsn)
         query = parse_qs(url.query)
-        port = f":{url.port}" if url.port else ""
     except ValueError:
-        return unreadable
+        return _UNREADABLE
+    credentials, _, hosts = url.netloc.rpartition("@")
     # A password with an unescaped "/", "?" or "#" spills over into the parts that follow the host.
-    if url.scheme not in {"postgresql", "postgres"} or "@" in url.path + url.query + url.fragment or url.fragment:
-        return unreadable
-    user = url.username or "".join(query.get("user", [])[:1])
-    host = url.hostname or "".join(query.get("host", [])[:1])
-    return f"postgresql://{user}@{host}{port}{url.path}" if user else f"postgresql://{host}{port}{url.path}"
+    spilled = url.fragment or "@" in url.path + url.query or not _HOSTS.fullmatch(hosts)
+    if url.scheme not in {"postgresql", "postgres"} or spilled:
+        return _UNREADABLE
+    user = credentials.partition(":")[0] or "".join(query.get("user", [])[:1])
+    where = f"{hosts or ''.join(query.get('host', [])[:1])}{url.path}"
+    return f"postgresql://{user}@{where}" if user else f"postgresql://{where}"
 
 
 @contextmanager
@@ -75,7 +80,7 @@ async def connect(dsn: str, *, application: str, timeout: float = 10.0) -> Conne
 
     Raises JournalUnreachable and JournalMisconfigured.
     """
-    with typed_errors(dsn), _valid_url(dsn):
+    with _valid_dsn(dsn), typed_errors(dsn):
         return await asyncpg.connect(
             dsn, timeout=timeout, command_timeout=timeout, server_settings=_settings(application)
         )
@@ -83,7 +88,7 @@ async def connect(dsn: str, *, application: str, timeout: float = 10.0) -> Conne
 
 async def create_pool(dsn: str, *, application: str, size: int, timeout: float = 10.0) -> Pool:
     """As `connect`, for a process with many tasks: at most `size` connections."""
-    with typed_errors(dsn), _valid_url(dsn):
+    with _valid_dsn(dsn), typed_errors(dsn):
         return await asyncpg.create_pool(
             dsn,
             min_size=1,
@@ -99,9 +104,12 @@ def _settings(application: str) -> dict[str, str]:
 
 
 @contextmanager
-def _valid_url(dsn: str) -> Iterator[None]:
-    """The message of an error about a DSN quotes pieces of it, which may be the password."""
+def _valid_dsn(dsn: str) -> Iterator[None]:
+    """Keeps back the messages of errors about a DSN: they quote pieces of it, which may be the password."""
+    refusal = JournalMisconfigured(f"{redacted(dsn)} is no PostgreSQL URL: escape special characters in it")
+    if redacted(dsn) == _UNREADABLE:
+        raise refusal
     try:
         yield
     except ValueError:
-        raise JournalMisconfigured(f"{redacted(dsn)} is no PostgreSQL URL: escape special characters") from None
+        raise refusal from None

@@ -69,18 +69,23 @@ NEWEST_SNAPSHOT = "SELECT seq, snapshot FROM opensqt.snapshots WHERE bot_uid = $
 
 EVENTS = "SELECT seq, epoch, event FROM opensqt.events WHERE bot_uid = $1 AND seq > $2 ORDER BY seq LIMIT $3"
 
-FILLS = """
-SELECT f.seq, f.time, f.trade_id, f.client_id, o.side, f.price, f.lots, f.fee, f.maker
-FROM opensqt.fills f LEFT JOIN opensqt.orders o USING (bot_uid, client_id)
-WHERE f.bot_uid = $1 AND (f.seq, f.trade_id) > ($2, $3)
-ORDER BY f.seq, f.trade_id LIMIT $4
+_FILL = """
+SELECT fill.seq, fill.time, fill.trade_id, fill.client_id, placed.side, fill.price, fill.lots, fill.fee, fill.maker
+FROM opensqt.fills AS fill LEFT JOIN opensqt.orders AS placed USING (bot_uid, client_id)
+WHERE fill.bot_uid = $1
 """
 
+FILLS = f"{_FILL} AND (fill.seq, fill.trade_id) > ($2, $3) ORDER BY fill.seq, fill.trade_id LIMIT $4"
+
+RECENT_FILLS = f"{_FILL} ORDER BY fill.seq DESC, fill.trade_id DESC LIMIT $2"
+
 ORDERS = """
-SELECT placed_seq, client_id, side, price, lots, reduce_only, time_in_force, status, filled, placements
-FROM opensqt.orders
-WHERE bot_uid = $1 AND (placed_seq, client_id) > ($2, $3)
-ORDER BY placed_seq, client_id LIMIT $4
+SELECT placed.placed_seq, placed.client_id, event.time, placed.side, placed.price, placed.lots, placed.reduce_only,
+    placed.time_in_force, placed.status, placed.filled, placed.placements
+FROM opensqt.orders AS placed
+LEFT JOIN opensqt.events AS event ON event.bot_uid = placed.bot_uid AND event.seq = placed.placed_seq
+WHERE placed.bot_uid = $1 AND (placed.placed_seq, placed.client_id) > ($2, $3)
+ORDER BY placed.placed_seq, placed.client_id LIMIT $4
 """
 
 BOTS = """
