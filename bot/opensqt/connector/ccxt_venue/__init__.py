@@ -1,0 +1,28 @@
+"""The five real exchanges, through ccxt."""
+
+import os
+from pathlib import Path
+
+from opensqt.api.connector import ExchangeConnectorSpec, Mode
+from opensqt.connector.venue import Venue
+
+ENDPOINT_ENV = "OPENSQT_TEST_VENUE_URL"
+"""Where a simulator of the exchange listens, on loopback alone: for tests."""
+
+
+def create(spec: ExchangeConnectorSpec, credentials_dir: Path, *, endpoint: str | None = None) -> Venue:
+    """The venue of a spec whose exchange is not paper; nothing is loaded or sent before it is opened.
+
+    Raises `ValueError` where `endpoint` (or the environment variable in its place) is not on loopback.
+    """
+    # ccxt's part is imported by whom needs it: a paper connector does without.
+    from opensqt.connector.ccxt_venue.exchanges import DIALECTS  # noqa: PLC0415
+    from opensqt.connector.ccxt_venue.loader import check_endpoint  # noqa: PLC0415
+    from opensqt.connector.ccxt_venue.session import Session  # noqa: PLC0415
+    from opensqt.connector.ccxt_venue.venue import CcxtVenue  # noqa: PLC0415
+
+    simulator = endpoint or os.environ.get(ENDPOINT_ENV) or None
+    if simulator is not None:
+        check_endpoint(simulator)
+    dialect = DIALECTS[spec.exchange]()
+    return CcxtVenue(Session(dialect, credentials_dir, live=spec.mode is Mode.LIVE, endpoint=simulator))

@@ -1,0 +1,113 @@
+"""One account's rate budget: a bucket of the exchange's own weights; cancels go before exits, exits before entries."""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class Priority(IntEnum):
+    """Who goes first. Reads come before entries: what is in doubt must be known before new risk is taken."""
+
+    CANCEL = 0
+    EXIT = 1
+    READ = 2
+    ENTRY = 3
+
+
+class BudgetExhausted(Exception):  # noqa: N818 - it is a state of the budget
+    """Nothing was sent: the exchange asked everybody to wait, or the queue is longer than the caller's patience."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"the rate budget is used up for another {wait:.1f} s; nothing was sent")
+        self.wait = wait
+
+
+@dataclass(order=True, slots=True)
+class _Waiting:
+    rank: tuple[int, int]
+    weight: float = field(compare=False)
+    turn: asyncio.Future[None] = field(compare=False)
+
+
+class Budget:
+    """`rate` weights a second, at most `burst` saved up; `clock` is in seconds.
+
+    A caller who would have to wait for longer than `patience` seconds is told so at once, instead of timing out later.
+    """
+
+    def __init__(
+        self, rate: float, burst: float, *, patience: float = 5.0, clock: Callable[[], float] | None = None
+    ) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._patience = patience
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._tokens = burst
+        self._counted_at: float | None = None
+        self._held_until = 0.0
+        self._queue: list[_Waiting] = []
+        self._order = itertools.count()
+        self._server: asyncio.Task[None] | None = None
+
+    @property
+    def held_for(self) -> float:
+        """Seconds for which the exchange wants to hear nothing from this account."""
+        return max(0.0, self._held_until - self._clock())
+
+    def back_off(self, seconds: float) -> None:
+        """Nothing more is sent before `seconds` have passed, whoever asks; a longer pause stays."""
+        self._held_until = max(self._held_until, self._clock() + seconds)
+
+    async def take(self, weight: float, priority: Priority) -> None:
+        """Returns when a request of `weight` may be sent; raises `BudgetExhausted` where that is too far off."""
+        wait = self._wait(weight, priority)
+        if wait > self._patience:
+            raise BudgetExhausted(wait)
+        if wait == 0 and not self._queue:
+            self._tokens -= weight
+            return
+        waiting = _Waiting((int(priority), next(self._order)), weight, asyncio.get_running_loop().create_future())
+        heapq.heappush(self._queue, waiting)
+        if self._server is None or self._server.done():
+            self._server = asyncio.get_running_loop().create_task(self._serve())
+        await waiting.turn
+
+    def _refill(self) -> None:
+        now = self._clock()
+        if self._counted_at is not None:
+            self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
+        self._counted_at = now
+
+    def _wait(self, weight: float, priority: Priority) -> float:
+        """Seconds until a request of this rank would be sent, as things stand."""
+        self._refill()
+        ahead = sum(other.weight for other in self._queue if other.rank[0] <= priority and not other.turn.done())
+        return max(self.held_for, self._until(ahead + weight))
+
+    def _until(self, weight: float) -> float:
+        # A request heavier than the whole bucket goes when the bucket is full, and leaves a debt.
+        return max(
+            0.0, (min(weight, self._burst) - self._tokens) / self._rate + max(0.0, weight - self._burst) / self._rate
+        )
+
+    async def _serve(self) -> None:
+        while self._queue:
+            first = self._queue[0]
+            if first.turn.done():
+                heapq.heappop(self._queue)
+                continue
+            self._refill()
+            pause = max(self.held_for, (min(first.weight, self._burst) - self._tokens) / self._rate)
+            if pause > self._patience:
+                heapq.heappop(self._queue)
+                first.turn.set_exception(BudgetExhausted(pause))
+            elif pause > 0:
+                # Short naps: whoever comes meanwhile with a higher priority goes first, and a longer hold is seen.
+                await asyncio.sleep(min(pause, 0.05))
+            else:
+                heapq.heappop(self._queue)
+                self._tokens -= first.weight
+                first.turn.set_result(None)

@@ -1,0 +1,165 @@
+"""What differs between the exchanges: facts as data (`Profile`), and what ccxt does not unify (`Dialect`)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+from opensqt.connector.venue import Account, Capabilities
+from opensqt.engine.events import Remedy
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One exchange. Limits of 1 mean that ccxt or the exchange has no batch by client id: single calls side by side.
+
+    `rate` and `burst` are in the weights of ccxt's endpoint table; `fills_window_ms` and `fills_page` are the longest
+    span and the most trades of one request; after `silence` seconds without a price a stream is taken for dead;
+    `reasons` are the health reasons of codes that say more than that the credentials are wrong.
+    """
+
+    name: str
+    ccxt_id: str
+    codes: Mapping[str, Remedy]
+    place_batch: int
+    cancel_batch: int
+    rate: float
+    burst: float
+    parent: str | None = None
+    passphrase: bool = False
+    demo: Literal["demo", "sandbox"] = "sandbox"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    cancel_all: bool = True
+    looks_up_by_client_id: bool = True
+    cancel_answers_whole_order: bool = False
+    batch_of_one_symbol: bool = False
+    fills_window_ms: int = 7 * 24 * 3600 * 1000
+    fills_page: int = 100
+    silence: float = 30.0
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    dead_man_switch: str = ""
+    weaknesses: tuple[str, ...] = ()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            look_up_by_client_id=self.looks_up_by_client_id,
+            cancel_all=self.cancel_all,
+            batch_cancel=self.cancel_batch > 1,
+            place_batch_limit=self.place_batch,
+            # Single cancels go side by side: ten at a time are no burden to any of the budgets.
+            cancel_batch_limit=max(self.cancel_batch, 10),
+            weaknesses=self.weaknesses,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one item of a batch was refused."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRights:
+    """What the API key may do; None where the exchange does not tell."""
+
+    trade: bool | None = None
+    withdraw: bool | None = None
+
+
+class Dialect:
+    """The common form; each exchange overrides what it does otherwise. `exchange` is always ccxt's instance."""
+
+    profile: ClassVar[Profile]
+
+    def code(self, body: Any) -> str:
+        """The exchange's own error code in an answer, empty where there is none."""
+        return str(body.get("code", "")) if isinstance(body, dict) else ""
+
+    def message(self, body: Any) -> str:
+        return str(body.get("msg", "")) if isinstance(body, dict) else ""
+
+    def rejection(self, info: Json) -> Rejection | None:
+        """Why this item of a batch was refused, None where it was accepted."""
+        raise NotImplementedError
+
+    def batch_items(self, body: Any) -> list[Json]:
+        """The items in the answer to a batch that ccxt turned into one exception; empty where it has none."""
+        return []
+
+    def post_only_rejected(self, info: Json) -> bool:
+        """Whether the exchange ended this order because it would have taken liquidity."""
+        return False
+
+    def ended(self, info: Json) -> bool:
+        """Whether an order in a state that ccxt does not know is over."""
+        return False
+
+    def trade_client_id(self, info: Json) -> str:
+        """The client id in a trade, empty where the exchange leaves it out."""
+        return ""
+
+    def client_id(self, shown: str | None) -> str:
+        """Our client id in what ccxt's orders show."""
+        return shown or ""
+
+    async def find_order(self, exchange: Any, symbol: str, client_id: str) -> Json:
+        """ccxt's order; raises `OrderNotFound`."""
+        found: Json = await exchange.fetch_order("", symbol, {"clientOrderId": client_id})
+        return found
+
+    async def open_orders(self, exchange: Any, symbol: str) -> list[Json]:
+        """All of them, however many pages that takes."""
+        orders: list[Json] = await exchange.fetch_open_orders(symbol)
+        return orders
+
+    async def order_by_venue_id(self, exchange: Any, symbol: str, venue_id: str) -> Json:
+        found: Json = await exchange.fetch_order(venue_id, symbol)
+        return found
+
+    async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:
+        """All trades of one order."""
+        trades: list[Json] = await exchange.fetch_my_trades(symbol, None, None, {"orderId": venue_id})
+        return trades
+
+    async def cancel_one(self, exchange: Any, symbol: str, client_id: str) -> Json:
+        cancelled: Json = await exchange.cancel_order("", symbol, {"clientOrderId": client_id})
+        return cancelled
+
+    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> list[Json]:
+        raise NotImplementedError
+
+    def order_params(self) -> Json:
+        """Added to every placement."""
+        return {}
+
+    async def hedged(self, exchange: Any, symbol: str) -> bool:
+        """Whether the account holds long and short positions apart."""
+        mode = await exchange.fetch_position_mode(symbol)
+        return bool(mode["hedged"])
+
+    async def set_leverage(self, exchange: Any, symbol: str, leverage: int) -> None:
+        await exchange.set_leverage(leverage, symbol)
+
+    async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
+        return KeyRights()
+
+    def account(self, balance: Json, currency: str, now_us: int) -> Account:
+        """From ccxt's balance; the exchange's own fields say equity and wallet balance apart."""
+        raise NotImplementedError
+
+
+def decimal(value: Any) -> Decimal:
+    """Zero where the exchange says nothing."""
+    return Decimal(str(value)) if value not in (None, "") else Decimal(0)
+
+
+def first(values: Any) -> Json:
+    """The first object of a list, an empty one where there is none."""
+    if isinstance(values, list) and values and isinstance(values[0], dict):
+        return values[0]
+    return {}

@@ -1,0 +1,132 @@
+"""Bitget USDT futures, API v2. Codes: bitget.com/api-doc/contract, REST API error code."""
+
+from typing import Any
+
+from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal
+from opensqt.connector.venue import Account
+from opensqt.engine.events import Remedy
+
+CODES = {
+    "429": Remedy.BACK_OFF,
+    "30007": Remedy.BACK_OFF,  # too many requests
+    "22001": Remedy.UNKNOWN_ORDER,  # no order to cancel
+    "22002": Remedy.FIX_REQUEST,  # no position to close
+    "40001": Remedy.FIX_CREDENTIALS,
+    "40002": Remedy.FIX_CREDENTIALS,
+    "40003": Remedy.FIX_CREDENTIALS,
+    "40004": Remedy.RETRY,  # timestamp expired
+    "40005": Remedy.RETRY,  # timestamp invalid
+    "40006": Remedy.FIX_CREDENTIALS,  # key
+    "40008": Remedy.RETRY,  # timestamp expired
+    "40009": Remedy.FIX_CREDENTIALS,  # signature
+    "40010": Remedy.LOOK_UP,  # request timed out
+    "40011": Remedy.FIX_CREDENTIALS,  # passphrase missing
+    "40012": Remedy.FIX_CREDENTIALS,  # key or passphrase
+    "40013": Remedy.HALT,  # user status
+    "40014": Remedy.FIX_CREDENTIALS,  # permissions
+    "40015": Remedy.LOOK_UP,  # system abnormal
+    "40018": Remedy.FIX_CREDENTIALS,  # IP
+    "40031": Remedy.HALT,  # account cancelled
+    "40037": Remedy.FIX_CREDENTIALS,  # key does not exist
+    "40109": Remedy.UNKNOWN_ORDER,
+    "40200": Remedy.HALT,  # server upgrade
+    "40308": Remedy.HALT,  # contract under maintenance
+    "40309": Remedy.HALT,  # contract removed
+    "40604": Remedy.BACK_OFF,  # server busy
+    "40710": Remedy.HALT,  # account status
+    "40711": Remedy.INSUFFICIENT_MARGIN,
+    "40712": Remedy.INSUFFICIENT_MARGIN,
+    "40725": Remedy.LOOK_UP,  # service returned an error
+    "40754": Remedy.INSUFFICIENT_MARGIN,  # balance not enough
+    "40762": Remedy.INSUFFICIENT_MARGIN,
+    "40768": Remedy.UNKNOWN_ORDER,
+    "40774": Remedy.FIX_REQUEST,  # position mode is not one-way
+    "40786": Remedy.DUPLICATE,  # clientOid
+    "40808": Remedy.FIX_REQUEST,
+    "41103": Remedy.FIX_REQUEST,
+    "41114": Remedy.HALT,  # pair under maintenance
+    "43001": Remedy.UNKNOWN_ORDER,
+    "43011": Remedy.FIX_REQUEST,
+    "43012": Remedy.INSUFFICIENT_MARGIN,
+    "43115": Remedy.HALT,  # pair not open yet
+    "45001": Remedy.LOOK_UP,  # unknown error
+    "45110": Remedy.FIX_REQUEST,  # below the minimum amount
+    "45113": Remedy.FIX_REQUEST,
+    "50009": Remedy.BACK_OFF,
+    "50010": Remedy.HALT,  # account frozen
+}
+
+
+class Bitget(Dialect):
+    profile = Profile(
+        name="bitget",
+        ccxt_id="bitget",
+        codes=CODES,
+        passphrase=True,
+        demo="demo",
+        place_batch=50,
+        cancel_batch=1,
+        rate=15,
+        burst=20,
+        options={
+            "fetchMarkets": {"types": ["swap"]},
+            "defaultType": "swap",
+            "defaultSubType": "linear",
+            "uta": False,
+        },
+        batch_of_one_symbol=True,
+        reasons={"40014": "MissingPermission", "40018": "AddressNotAllowed"},
+        dead_man_switch="unified accounts only",
+        weaknesses=(
+            "classic accounts only, no unified trading account yet",
+            "cancels go one by one: ccxt's batch cancel knows no client ids",
+            "which code a crossing post-only order gets is not established; its cancelled order is the answer",
+        ),
+    )
+
+    def rejection(self, info: Json) -> Rejection | None:
+        if info.get("errorMsg") is None:
+            return None
+        return Rejection(str(info.get("errorCode", "")), str(info["errorMsg"]))
+
+    def batch_items(self, body: Any) -> list[Json]:
+        data = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(data, dict):
+            return []
+        return [item for name in ("successList", "failureList") for item in data.get(name) or ()]
+
+    def trade_client_id(self, info: Json) -> str:
+        return str(info.get("clientOid") or "")
+
+    def post_only_rejected(self, info: Json) -> bool:
+        force = str(info.get("force", "")).lower()
+        ended = str(info.get("status", info.get("state", ""))) in {"canceled", "cancelled"}
+        reason = str(info.get("cancelReason", "")).lower()
+        return ended and force == "post_only" and "post_only" in reason
+
+    async def hedged(self, exchange: Any, symbol: str) -> bool:
+        market = exchange.market(symbol)
+        answer = await exchange.privateMixGetV2MixAccountAccount(
+            {"symbol": market["id"], "productType": "USDT-FUTURES", "marginCoin": market["settleId"]}
+        )
+        return str(answer["data"].get("posMode", "")) == "hedge_mode"
+
+    async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
+        data = (await exchange.privateSpotGetV2SpotAccountInfo()).get("data") or {}
+        rights = data.get("authorities")
+        if not isinstance(rights, list) or not rights:
+            return KeyRights()
+        return KeyRights(
+            trade=bool({"trade", "coow", "stow"} & set(rights)), withdraw="withdraw" in rights or "wwow" in rights
+        )
+
+    def account(self, balance: Json, currency: str, now_us: int) -> Account:
+        entry: Json = next((entry for entry in balance["info"] if entry.get("marginCoin") == currency), {})
+        equity = decimal(entry.get("accountEquity"))
+        return Account(
+            currency,
+            equity=equity,
+            available=decimal(entry.get("crossedMaxAvailable", entry.get("available"))),
+            wallet_balance=equity - decimal(entry.get("unrealizedPL")),
+            time_us=now_us,
+        )

@@ -1,0 +1,166 @@
+"""Bybit linear perpetuals, API v5, unified account. Codes: bybit-exchange.github.io/docs/v5/error."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal, first
+from opensqt.connector.venue import Account
+from opensqt.engine.events import Remedy
+
+CODES = {
+    "10000": Remedy.LOOK_UP,  # server time-out
+    "10002": Remedy.RETRY,  # timestamp outside the window
+    "10003": Remedy.FIX_CREDENTIALS,
+    "10004": Remedy.FIX_CREDENTIALS,  # signature
+    "10005": Remedy.FIX_CREDENTIALS,  # permission
+    "10006": Remedy.BACK_OFF,
+    "10007": Remedy.FIX_CREDENTIALS,
+    "10008": Remedy.HALT,  # user banned
+    "10009": Remedy.BACK_OFF,  # address banned
+    "10010": Remedy.FIX_CREDENTIALS,  # IP
+    "10014": Remedy.LOOK_UP,  # duplicate request
+    "10016": Remedy.LOOK_UP,  # server error
+    "10018": Remedy.BACK_OFF,
+    "10024": Remedy.HALT,  # compliance
+    "10027": Remedy.HALT,  # trading banned
+    "10028": Remedy.HALT,  # unified account needed
+    "33004": Remedy.FIX_CREDENTIALS,  # key expired
+    "110001": Remedy.UNKNOWN_ORDER,
+    "110004": Remedy.INSUFFICIENT_MARGIN,
+    "110006": Remedy.INSUFFICIENT_MARGIN,
+    "110007": Remedy.INSUFFICIENT_MARGIN,
+    "110008": Remedy.UNKNOWN_ORDER,  # finished
+    "110010": Remedy.UNKNOWN_ORDER,  # cancelled
+    "110012": Remedy.INSUFFICIENT_MARGIN,
+    "110014": Remedy.INSUFFICIENT_MARGIN,
+    "110017": Remedy.FIX_REQUEST,  # reduce-only not satisfied
+    "110019": Remedy.UNKNOWN_ORDER,
+    "110020": Remedy.FIX_REQUEST,  # too many open orders
+    "110030": Remedy.DUPLICATE,
+    "110040": Remedy.INSUFFICIENT_MARGIN,
+    "110044": Remedy.INSUFFICIENT_MARGIN,
+    "110045": Remedy.INSUFFICIENT_MARGIN,
+    "110051": Remedy.INSUFFICIENT_MARGIN,
+    "110052": Remedy.INSUFFICIENT_MARGIN,
+    "110053": Remedy.INSUFFICIENT_MARGIN,
+    "110063": Remedy.BACK_OFF,  # settlement
+    "110066": Remedy.HALT,  # no trading at this time
+    "110072": Remedy.DUPLICATE,  # orderLinkId
+    "110094": Remedy.FIX_REQUEST,  # notional below the minimum
+    "170007": Remedy.LOOK_UP,
+    "170222": Remedy.BACK_OFF,
+}
+_UNCHANGED = frozenset({"110043"})
+
+
+class Bybit(Dialect):
+    profile = Profile(
+        name="bybit",
+        ccxt_id="bybit",
+        codes=CODES,
+        demo="demo",
+        place_batch=10,
+        cancel_batch=10,
+        rate=40,
+        burst=50,
+        options={
+            "fetchMarkets": {"types": ["linear"]},
+            "defaultType": "swap",
+            "defaultSubType": "linear",
+            "defaultSettle": "USDT",
+            "enableUnifiedMargin": False,
+            "enableUnifiedAccount": True,
+            "unifiedMarginStatus": 6,
+        },
+        reasons={"10005": "MissingPermission", "10010": "AddressNotAllowed"},
+        dead_man_switch="POST /v5/order/disconnected-cancel-all",
+        weaknesses=(
+            "unified accounts only",
+            "a crossing post-only order is accepted first and cancelled a moment later",
+            "open orders and the last 500 finished ones answer at once; older ones after a delay, from the history",
+        ),
+    )
+
+    def code(self, body: Any) -> str:
+        return str(body.get("retCode", "")) if isinstance(body, dict) else ""
+
+    def message(self, body: Any) -> str:
+        return str(body.get("retMsg", "")) if isinstance(body, dict) else ""
+
+    def rejection(self, info: Json) -> Rejection | None:
+        code = str(info.get("code", "0"))
+        return Rejection(code, str(info.get("msg", ""))) if code not in {"", "0"} else None
+
+    def post_only_rejected(self, info: Json) -> bool:
+        return info.get("rejectReason") == "EC_PostOnlyWillTakeLiquidity"
+
+    def trade_client_id(self, info: Json) -> str:
+        return str(info.get("orderLinkId") or "")
+
+    async def find_order(self, exchange: Any, symbol: str, client_id: str) -> Json:
+        return await self._find(exchange, symbol, {"orderLinkId": client_id})
+
+    async def order_by_venue_id(self, exchange: Any, symbol: str, venue_id: str) -> Json:
+        return await self._find(exchange, symbol, {"orderId": venue_id})
+
+    async def _find(self, exchange: Any, symbol: str, query: Json) -> Json:
+        for fetch in (exchange.fetch_open_orders, exchange.fetch_canceled_and_closed_orders):
+            found: list[Json] = await fetch(symbol, None, None, query)
+            if found:
+                return found[0]
+        raise exchange.exceptions["exact"]["110001"]("bybit has no such order")
+
+    async def cancel_one(self, exchange: Any, symbol: str, client_id: str) -> Json:
+        cancelled: Json = await exchange.cancel_order(None, symbol, {"orderLinkId": client_id})
+        return cancelled
+
+    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> list[Json]:
+        market = exchange.market(symbol)
+        # ccxt's cancelOrders drops the items' codes, which are beside the list.
+        answer = await exchange.privatePostV5OrderCancelBatch(
+            {
+                "category": "linear",
+                "request": [{"symbol": market["id"], "orderLinkId": client_id} for client_id in client_ids],
+            }
+        )
+        items = answer.get("result", {}).get("list") or []
+        codes = answer.get("retExtInfo", {}).get("list") or []
+        merged = [{**item, **(codes[at] if at < len(codes) else {})} for at, item in enumerate(items)]
+        orders: list[Json] = exchange.parse_orders(merged, market)
+        return orders
+
+    async def hedged(self, exchange: Any, symbol: str) -> bool:
+        answer = await exchange.privateGetV5PositionList(
+            {"category": "linear", "symbol": exchange.market(symbol)["id"]}
+        )
+        entries = answer.get("result", {}).get("list") or ()
+        return any(str(entry.get("positionIdx", "0")) != "0" for entry in entries)
+
+    async def set_leverage(self, exchange: Any, symbol: str, leverage: int) -> None:
+        try:
+            await exchange.set_leverage(leverage, symbol)
+        except Exception as error:
+            if not any(code in str(error) for code in _UNCHANGED):
+                raise
+
+    async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
+        if not live:
+            return KeyRights()  # the demo environment does not tell
+        result = (await exchange.privateGetV5UserQueryApi()).get("result") or {}
+        rights = result.get("permissions") or {}
+        return KeyRights(
+            trade=str(result.get("readOnly", "0")) == "0"
+            and bool(rights.get("ContractTrade") or rights.get("Derivatives")),
+            withdraw="Withdraw" in (rights.get("Wallet") or ()),
+        )
+
+    def account(self, balance: Json, currency: str, now_us: int) -> Account:
+        entry = first(balance["info"].get("result", {}).get("list"))
+        coin: Json = next((coin for coin in entry.get("coin", ()) if coin.get("coin") == currency), {})
+        return Account(
+            currency,
+            equity=decimal(coin.get("equity")),
+            available=decimal(entry.get("totalAvailableBalance") or balance.get(currency, {}).get("free")),
+            wallet_balance=decimal(coin.get("walletBalance")),
+            time_us=now_us,
+        )

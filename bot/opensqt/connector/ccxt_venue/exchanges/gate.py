@@ -1,0 +1,158 @@
+"""Gate USDT perpetuals, API v4. Labels: gate.com/docs/developers/apiv4, error handling."""
+
+from typing import Any
+
+from opensqt.connector.ccxt_venue.dialect import Dialect, Json, Profile, Rejection, decimal, first
+from opensqt.connector.venue import Account
+from opensqt.engine.events import Remedy
+
+CODES = {
+    "INVALID_CREDENTIALS": Remedy.FIX_CREDENTIALS,
+    "INVALID_KEY": Remedy.FIX_CREDENTIALS,
+    "INVALID_SIGNATURE": Remedy.FIX_CREDENTIALS,
+    "AUTHENTICATION_FAILED": Remedy.FIX_CREDENTIALS,
+    "MISSING_REQUIRED_HEADER": Remedy.FIX_CREDENTIALS,
+    "IP_FORBIDDEN": Remedy.FIX_CREDENTIALS,
+    "READ_ONLY": Remedy.FIX_CREDENTIALS,
+    "FORBIDDEN": Remedy.FIX_CREDENTIALS,
+    "USER_NOT_FOUND": Remedy.FIX_CREDENTIALS,  # the futures account was never opened
+    "REQUEST_EXPIRED": Remedy.RETRY,  # timestamp: not taken
+    "ACCOUNT_LOCKED": Remedy.HALT,
+    "SUB_ACCOUNT_LOCKED": Remedy.HALT,
+    "ACCOUNT_EXCEPTION": Remedy.HALT,
+    "TRADE_RESTRICTED": Remedy.HALT,
+    "CONTRACT_IN_DELISTING": Remedy.HALT,
+    "POSITION_IN_LIQUIDATION": Remedy.HALT,
+    "INSUFFICIENT_AVAILABLE": Remedy.INSUFFICIENT_MARGIN,
+    "BALANCE_NOT_ENOUGH": Remedy.INSUFFICIENT_MARGIN,
+    "MARGIN_NOT_ENOUGH": Remedy.INSUFFICIENT_MARGIN,
+    "MARGIN_BALANCE_NOT_ENOUGH": Remedy.INSUFFICIENT_MARGIN,
+    "FUTURES_BALANCE_NOT_ENOUGH": Remedy.INSUFFICIENT_MARGIN,
+    "INITIAL_MARGIN_TOO_LOW": Remedy.INSUFFICIENT_MARGIN,
+    "LIQUIDATE_IMMEDIATELY": Remedy.INSUFFICIENT_MARGIN,
+    "RISK_LIMIT_EXCEEDED": Remedy.INSUFFICIENT_MARGIN,
+    "INCREASE_POSITION": Remedy.FIX_REQUEST,  # a reduce-only order would increase the position
+    "POSITION_EMPTY": Remedy.FIX_REQUEST,
+    "ORDER_NOT_FOUND": Remedy.UNKNOWN_ORDER,
+    "CLIENT_ID_NOT_FOUND": Remedy.UNKNOWN_ORDER,
+    "ORDER_CLOSED": Remedy.UNKNOWN_ORDER,
+    "ORDER_CANCELLED": Remedy.UNKNOWN_ORDER,
+    "ORDER_FINISHED": Remedy.UNKNOWN_ORDER,
+    "ORDER_NOT_OWNED": Remedy.UNKNOWN_ORDER,
+    "ORDER_POC_IMMEDIATE": Remedy.WOULD_CROSS,
+    "POC_FILL_IMMEDIATELY": Remedy.WOULD_CROSS,
+    "REPEATED_CREATION": Remedy.DUPLICATE,
+    "DUPLICATE_REQUEST": Remedy.DUPLICATE,
+    "ORDER_EXISTS": Remedy.DUPLICATE,
+    "TEXT_DUPLICATE": Remedy.DUPLICATE,
+    "CLIENT_ID_DUPLICATE": Remedy.DUPLICATE,
+    "TOO_MANY_REQUESTS": Remedy.BACK_OFF,
+    "TOO_FAST": Remedy.BACK_OFF,
+    "TOO_BUSY": Remedy.BACK_OFF,
+    "INTERNAL": Remedy.LOOK_UP,
+    "SERVER_ERROR": Remedy.LOOK_UP,
+    "TOO_MANY_ORDERS": Remedy.FIX_REQUEST,
+}
+_PREFIX = "t-"
+_LOOK_BACK = 500
+
+
+class Gate(Dialect):
+    profile = Profile(
+        name="gate",
+        ccxt_id="gate",
+        codes=CODES,
+        place_batch=10,
+        cancel_batch=1,
+        rate=15,
+        burst=20,
+        options={
+            "fetchMarkets": {"types": ["swap"]},
+            "swap": {"fetchMarkets": {"settlementCurrencies": ["usdt"]}},
+            "defaultType": "swap",
+            "unifiedAccount": False,
+        },
+        cancel_answers_whole_order=True,
+        fills_window_ms=30 * 24 * 3600 * 1000,
+        reasons={
+            "READ_ONLY": "MissingPermission",
+            "FORBIDDEN": "MissingPermission",
+            "IP_FORBIDDEN": "AddressNotAllowed",
+        },
+        dead_man_switch="POST /futures/usdt/countdown_cancel_all",
+        weaknesses=(
+            "a finished order answers to its client id for a minute; later only the last 500 finished orders are searched",
+            "which label a duplicate client id gets is not established",
+            "cancels go one by one: the batch takes no client ids",
+            "whether a key may trade is known only when it does",
+        ),
+    )
+
+    def code(self, body: Any) -> str:
+        return str(body.get("label", "")) if isinstance(body, dict) else ""
+
+    def message(self, body: Any) -> str:
+        return str(body.get("message") or body.get("detail") or "") if isinstance(body, dict) else ""
+
+    def rejection(self, info: Json) -> Rejection | None:
+        if info.get("succeeded", True) in {True, "true"}:
+            return None
+        return Rejection(str(info.get("label", "")), str(info.get("detail", "")))
+
+    def batch_items(self, body: Any) -> list[Json]:
+        return [item for item in body if isinstance(item, dict)] if isinstance(body, list) else []
+
+    def client_id(self, shown: str | None) -> str:
+        return (shown or "").removeprefix(_PREFIX)
+
+    def trade_client_id(self, info: Json) -> str:
+        return self.client_id(info.get("text"))
+
+    def ended(self, info: Json) -> bool:
+        return info.get("status") == "finished"
+
+    def post_only_rejected(self, info: Json) -> bool:
+        return info.get("finish_as") == "poc"
+
+    async def find_order(self, exchange: Any, symbol: str, client_id: str) -> Json:
+        try:
+            found: Json = await exchange.fetch_order(_PREFIX + client_id, symbol)
+        except Exception as error:
+            if type(error).__name__ != "OrderNotFound":
+                raise
+            finished: list[Json] = await exchange.fetch_closed_orders(symbol, None, _LOOK_BACK)
+            for order in finished:
+                if order["clientOrderId"] == _PREFIX + client_id:
+                    return order
+            raise
+        return found
+
+    async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:
+        market = exchange.market(symbol)
+        answer = await exchange.privateFuturesGetSettleMyTrades(
+            {"settle": market["settleId"], "contract": market["id"], "order": venue_id, "limit": 1000}
+        )
+        trades: list[Json] = exchange.parse_trades(answer, market)
+        return trades
+
+    async def cancel_one(self, exchange: Any, symbol: str, client_id: str) -> Json:
+        cancelled: Json = await exchange.cancel_order(_PREFIX + client_id, symbol)
+        return cancelled
+
+    async def hedged(self, exchange: Any, symbol: str) -> bool:
+        account = await exchange.privateFuturesGetSettleAccounts({"settle": exchange.market(symbol)["settleId"]})
+        return str(account.get("in_dual_mode", "")).lower() == "true"
+
+    async def set_leverage(self, exchange: Any, symbol: str, leverage: int) -> None:
+        await exchange.set_leverage(leverage, symbol, {"marginMode": "cross"})
+
+    def account(self, balance: Json, currency: str, now_us: int) -> Account:
+        info = first(balance["info"])
+        wallet = decimal(info.get("total"))
+        return Account(
+            currency,
+            equity=wallet + decimal(info.get("unrealised_pnl")),
+            available=decimal(info.get("cross_available") or info.get("available")),
+            wallet_balance=wallet,
+            time_us=now_us,
+        )

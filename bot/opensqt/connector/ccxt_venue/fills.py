@@ -1,0 +1,96 @@
+"""All fills of a symbol since a time, each with its client id, whatever the exchange's pages and longest span are."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from opensqt.connector.ccxt_venue import convert
+from opensqt.connector.ccxt_venue.dialect import Json
+from opensqt.connector.ccxt_venue.session import CallError, Session
+from opensqt.connector.venue import VenueFill, VenueOrder
+from opensqt.engine.events import Remedy
+
+_KNOWN_LIMIT = 20_000
+_SHORTEST_MS = 1_000
+
+
+class Fills:
+    """Reads fills; remembers which order of the exchange is which of ours."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._dialect = session.dialect
+        self._client_ids: OrderedDict[str, str] = OrderedDict()
+
+    def learn(self, orders: Iterable[object]) -> None:
+        """Notes the two ids of every order that passes."""
+        for order in orders:
+            if isinstance(order, VenueOrder) and order.venue_id and order.client_id:
+                self._note(order.venue_id, order.client_id)
+
+    async def of_order(self, symbol: str, market: Json, order: VenueOrder) -> list[VenueFill]:
+        """All fills of one order, oldest first."""
+        if not order.filled:
+            return []
+        trades = await self._session.read(lambda exchange: self._dialect.order_trades(exchange, symbol, order.venue_id))
+        mine = [trade for trade in trades if str(trade.get("order") or order.venue_id) == order.venue_id]
+        return _sorted(convert.fill_of(trade, market, order.client_id) for trade in mine)
+
+    async def since(self, symbol: str, market: Json, since_us: int) -> list[VenueFill]:
+        """Oldest first, from `since_us` to now."""
+        now_ms = self._session.now_us() // 1000 + 1
+        start = since_us // 1000
+        span = self._dialect.profile.fills_window_ms
+        trades: dict[str, Json] = {}
+        while start < now_ms:
+            end = min(start + span, now_ms)
+            for trade in await self._between(symbol, start, end):
+                trades[str(trade["id"])] = trade
+            start = end
+        return await self.convert(
+            symbol, market, [trade for trade in trades.values() if (trade["timestamp"] or 0) * 1000 >= since_us]
+        )
+
+    async def convert(self, symbol: str, market: Json, trades: Iterable[Json]) -> list[VenueFill]:
+        """ccxt's trades with their client ids, which some exchanges leave out; oldest first."""
+        chosen = list(trades)
+        ids = await asyncio.gather(*(self._client_id(symbol, market, trade) for trade in chosen))
+        return _sorted(convert.fill_of(trade, market, client_id) for trade, client_id in zip(chosen, ids, strict=True))
+
+    async def _between(self, symbol: str, start: int, end: int) -> list[Json]:
+        """A full page may have lost some: both halves of the span are then asked for."""
+        limit = self._dialect.profile.fills_page
+        page: list[Json] = await self._session.read(
+            lambda exchange: exchange.fetch_my_trades(symbol, start, limit, {"until": end})
+        )
+        if len(page) < limit or end - start <= _SHORTEST_MS:
+            return page
+        middle = (start + end) // 2
+        return [*await self._between(symbol, start, middle), *await self._between(symbol, middle, end)]
+
+    async def _client_id(self, symbol: str, market: Json, trade: Json) -> str:
+        venue_id = str(trade.get("order") or "")
+        told = self._dialect.trade_client_id(trade.get("info") or {}) or self._client_ids.get(venue_id, "")
+        if told or not venue_id:
+            return told
+        try:
+            found = await self._session.read(
+                lambda exchange: self._dialect.order_by_venue_id(exchange, symbol, venue_id)
+            )
+        except CallError as error:
+            if error.failure.remedy is Remedy.UNKNOWN_ORDER:
+                return ""  # long gone, and none of ours: ours are looked up while they live
+            raise
+        client_id = convert.order_of(found, market, self._dialect, 0).client_id
+        self._note(venue_id, client_id)
+        return client_id
+
+    def _note(self, venue_id: str, client_id: str) -> None:
+        self._client_ids[venue_id] = client_id
+        self._client_ids.move_to_end(venue_id)
+        if len(self._client_ids) > _KNOWN_LIMIT:
+            self._client_ids.popitem(last=False)
+
+
+def _sorted(fills: Iterable[VenueFill]) -> list[VenueFill]:
+    return sorted(fills, key=lambda fill: (fill.time_us, fill.trade_id))

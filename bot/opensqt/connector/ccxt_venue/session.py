@@ -1,0 +1,290 @@
+"""The connection to one account: opens, checks the credentials and the clock, says how it is, and keeps trying."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from opensqt.connector.ccxt_venue import credentials as secrets
+from opensqt.connector.ccxt_venue import errors, loader, transport
+from opensqt.connector.ccxt_venue.budget import Budget, Priority
+from opensqt.connector.ccxt_venue.credentials import Credentials, CredentialsError
+from opensqt.connector.ccxt_venue.dialect import Dialect
+from opensqt.connector.retry import RECONNECTS, retry
+from opensqt.connector.venue import Failure, VenueError, VenueHealth
+from opensqt.engine.events import Remedy
+
+log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
+
+CHECK_SECONDS = 30.0
+FILES_SECONDS = 2.0
+RIGHTS_SECONDS = 600.0
+MAX_SKEW_US = 5_000_000
+"""Below it we correct our timestamps; above it the machine's clock is wrong for everything else as well."""
+TIMEOUT_MS = 10_000
+CURRENCY = "USDT"
+
+_REASONS = {
+    Remedy.FIX_CREDENTIALS: "WrongCredentials",
+    Remedy.HALT: "TradingHalted",
+    Remedy.BACK_OFF: "RateLimited",
+}
+
+
+class CallError(VenueError):
+    """A failed call with what the exchange answered: `body` is its JSON, None where there is none."""
+
+    def __init__(self, failure: Failure, body: Any) -> None:
+        super().__init__(failure)
+        self.body = body
+
+
+class MissingPermissionError(Exception):
+    """The exchange says that the key may not do what a bot needs."""
+
+
+class Session:
+    """One account at one exchange through ccxt; `exchange` is ccxt's instance once the credentials could be read."""
+
+    def __init__(self, dialect: Dialect, credentials_dir: Path, *, live: bool, endpoint: str | None = None) -> None:
+        self.dialect = dialect
+        self.live = live
+        self.exchange: Any = None
+        self.budget = Budget(dialect.profile.rate, dialect.profile.burst)
+        self._credentials_dir = credentials_dir
+        self._endpoint = endpoint
+        self._credentials: Credentials | None = None
+        self._health = VenueHealth(False, "Connecting", f"connecting to {dialect.profile.name}")
+        self._changed = asyncio.Event()
+        self._kick = asyncio.Event()
+        self._markets_loaded = asyncio.Event()
+        self._rights_at = -RIGHTS_SECONDS
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        await self._check()
+        self._task = asyncio.create_task(self._supervise())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._drop(self.exchange)
+
+    @property
+    def health(self) -> VenueHealth:
+        held = self.budget.held_for
+        if self._health.ready and held > 0:
+            message = f"{self.dialect.profile.name} asked for a pause of another {held:.0f} s"
+            return VenueHealth(False, "RateLimited", message, self._health.clock_skew_us)
+        return self._health
+
+    @property
+    def credentials(self) -> Credentials:
+        """Empty as long as none could be read."""
+        return self._credentials or Credentials("", "")
+
+    async def health_changed(self) -> None:
+        await self._changed.wait()
+
+    def now_us(self) -> int:
+        """The exchange's time, by our clock and the difference last measured."""
+        return time.time_ns() // 1000 - self._health.clock_skew_us
+
+    async def ready_for_streams(self) -> Any:
+        """ccxt's instance, as soon as its markets are known."""
+        await self._markets_loaded.wait()
+        return self.exchange
+
+    async def call(self, use: Callable[[Any], Awaitable[Result]], priority: Priority, *, doubt: bool = False) -> Result:
+        """One use of ccxt's instance; raises `CallError` alone. `doubt`: an unknown outcome must be looked up."""
+        if not self._markets_loaded.is_set():
+            health = self._health
+            remedy = Remedy.FIX_CREDENTIALS if health.reason == "WrongCredentials" else Remedy.RETRY
+            raise CallError(
+                Failure(remedy, f"not connected, nothing was sent: {health.message}", retry_after_ms=1000), None
+            )
+        return await self._call(use, priority, doubt=doubt)
+
+    async def read(self, use: Callable[[Any], Awaitable[Result]]) -> Result:
+        """As `call`, repeated where that may help."""
+        return await retry(lambda: self.call(use, Priority.READ))
+
+    @staticmethod
+    async def drop_streams(exchange: Any, serving: str) -> None:
+        """Hangs up the connections on which something named like `serving` is awaited: ccxt then subscribes anew."""
+        for url, client in list((exchange.clients or {}).items()):
+            if any(serving in name for name in client.futures):
+                exchange.clients.pop(url, None)
+                await client.close()
+
+    async def _call(
+        self, use: Callable[[Any], Awaitable[Result]], priority: Priority, *, doubt: bool = False
+    ) -> Result:
+        call = transport.Call(priority)
+        token = transport.current_call.set(call)
+        try:
+            return await use(self.exchange)
+        except Exception as error:  # ccxt raises KeyErrors as well as its own
+            failure = self._failed(error, call, doubt=doubt)
+        finally:
+            transport.current_call.reset(token)
+        # Without the cause: its message has the signed address.
+        raise CallError(failure, call.body)
+
+    def _failed(self, error: Exception, call: transport.Call, *, doubt: bool) -> Failure:
+        now_ms = time.time_ns() // 1_000_000
+        failure = errors.failure_of(error, call, self.dialect, self.credentials, doubt=doubt, now_ms=now_ms)
+        if failure.remedy is Remedy.BACK_OFF and call.sent:
+            self._hold(failure.retry_after_ms / 1000)
+        if failure.remedy in {Remedy.FIX_CREDENTIALS, Remedy.HALT} or errors.is_clock_error(error):
+            self._rights_at = -RIGHTS_SECONDS
+            self._kick.set()
+        log.info("call_failed", remedy=failure.remedy.value, code=failure.venue_code, message=failure.message)
+        return failure
+
+    def _hold(self, seconds: float) -> None:
+        self.budget.back_off(seconds)
+        self._notify()
+        asyncio.get_running_loop().call_later(seconds + 0.01, self._notify)
+
+    def _set_health(self, health: VenueHealth) -> None:
+        known = self._health
+        self._health = health
+        if (known.ready, known.reason, known.message) != (health.ready, health.reason, health.message):
+            self._notify()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _supervise(self) -> None:
+        delays = RECONNECTS.delays()
+        while True:
+            if self._health.ready:
+                delays = RECONNECTS.delays()
+            await self._pause(CHECK_SECONDS if self._health.ready else next(delays))
+            await self._check()
+
+    async def _pause(self, seconds: float) -> None:
+        """Until a call asks for a check, the credentials change, or the time is over."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, FILES_SECONDS)):
+                    await self._kick.wait()
+            if self._kick.is_set() or self._credentials_changed():
+                return
+
+    def _credentials_changed(self) -> bool:
+        try:
+            found = secrets.read(self._credentials_dir, passphrase=self.dialect.profile.passphrase)
+        except CredentialsError:
+            return False  # half-way through a rotation: what we have goes on, and a restart would say what is missing
+        return found != self._credentials
+
+    async def _check(self) -> None:
+        self._kick.clear()
+        try:
+            await self._read_credentials()
+            skew = await self._measure_clock()
+            await self._load_markets()
+            await self._check_rights()
+        except CredentialsError as error:
+            self._set_health(VenueHealth(False, "WrongCredentials", str(error)))
+        except MissingPermissionError as error:
+            self._set_health(VenueHealth(False, "MissingPermission", str(error)))
+        except VenueError as error:
+            self._set_health(self._unhealthy(error.failure))
+        else:
+            name, mode = self.dialect.profile.name, "live" if self.live else "demo"
+            if abs(skew) > MAX_SKEW_US:
+                message = f"this machine's clock is {skew / 1e6:+.1f} s off {name}'s: set it right"
+                self._set_health(VenueHealth(False, "ClockSkew", message, skew))
+            else:
+                self._set_health(VenueHealth(True, "Ready", f"connected to {name} ({mode})", skew))
+
+    def _unhealthy(self, failure: Failure) -> VenueHealth:
+        reason = self.dialect.profile.reasons.get(failure.venue_code) or _REASONS.get(
+            failure.remedy, "VenueUnreachable"
+        )
+        return VenueHealth(False, reason, failure.message, self._health.clock_skew_us)
+
+    async def _read_credentials(self) -> None:
+        if self._credentials is not None and not self._credentials_changed():
+            return
+        found = secrets.read(self._credentials_dir, passphrase=self.dialect.profile.passphrase)
+        old, self.exchange, self._credentials = self.exchange, self._build(found), found
+        self._rights_at = -RIGHTS_SECONDS
+        if old is not None:
+            log.info("credentials_changed", exchange=self.dialect.profile.name)
+            if old.markets:
+                self.exchange.set_markets(old.markets)
+            await self._drop(old)
+
+    def _build(self, found: Credentials) -> Any:
+        profile = self.dialect.profile
+        exchange = transport.observed(loader.load(profile.ccxt_id, parent=profile.parent))(
+            {
+                "apiKey": found.api_key,
+                "secret": found.api_secret,
+                "password": found.passphrase or None,
+                "number": str,
+                "enableRateLimit": True,
+                "timeout": TIMEOUT_MS,
+                "options": dict(profile.options),
+                # The list of currencies needs rights over the wallet, which a trading key should not have.
+                "has": {"fetchCurrencies": False},
+                "streaming": {"keepAlive": 15_000},
+            }
+        )
+        exchange.budget_gate = self.budget.take
+        if not self.live:
+            if profile.demo == "demo":
+                exchange.enable_demo_trading(True)
+            else:
+                exchange.set_sandbox_mode(True)
+        if self._endpoint is not None:
+            loader.redirect(exchange.urls, self._endpoint)
+        return exchange
+
+    async def _measure_clock(self) -> int:
+        """Our clock minus the exchange's, in microseconds; what ccxt signs is corrected by it."""
+
+        async def measure(exchange: Any) -> int:
+            before = time.time_ns()
+            theirs = await exchange.fetch_time()
+            return (before + time.time_ns()) // 2000 - int(theirs) * 1000
+
+        skew = await retry(lambda: self._call(measure, Priority.READ), attempts=2)
+        self.exchange.options["timeDifference"] = skew // 1000
+        return skew
+
+    async def _load_markets(self) -> None:
+        if not self.exchange.markets:
+            await self._call(lambda exchange: exchange.load_markets(), Priority.READ)
+        self._markets_loaded.set()
+
+    async def _check_rights(self) -> None:
+        if time.monotonic() - self._rights_at < RIGHTS_SECONDS:
+            return
+        await self._call(lambda exchange: exchange.fetch_balance(), Priority.READ)
+        rights = await self._call(lambda exchange: self.dialect.key_rights(exchange, live=self.live), Priority.READ)
+        if rights.trade is False:
+            raise MissingPermissionError("the API key may not trade perpetuals: give it that permission")
+        if rights.withdraw:
+            log.warning(
+                "key_may_withdraw", exchange=self.dialect.profile.name, advice="make a key without that permission"
+            )
+        self._rights_at = time.monotonic()
+
+    @staticmethod
+    async def _drop(exchange: Any) -> None:
+        if exchange is not None:
+            with contextlib.suppress(Exception):
+                await exchange.close()

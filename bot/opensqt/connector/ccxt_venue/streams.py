@@ -1,0 +1,155 @@
+"""The venue's five kinds of streams, made of ccxt's watch calls."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any
+
+import structlog
+
+from opensqt.connector.ccxt_venue import convert
+from opensqt.connector.ccxt_venue.dialect import Json
+from opensqt.connector.ccxt_venue.fills import Fills
+from opensqt.connector.ccxt_venue.session import CallError, Session
+from opensqt.connector.ccxt_venue.watching import follow, merge
+from opensqt.connector.venue import Gap, Kline, Position, Price, VenueFill, VenueOrder
+
+log = structlog.get_logger(__name__)
+
+AUDIT_SECONDS = 20.0
+"""After so long without a message about an order, the fills are read and compared with what the stream has told."""
+LATE_US = 5_000_000
+"""A fill that is older than this and was never told shows that the stream is dead, however well it answers pings."""
+_SEEN_LIMIT = 20_000
+
+
+class Streams:
+    """Streams of one session; `market` finds a symbol's market. A symbol has one follower of each kind at a time."""
+
+    def __init__(self, session: Session, fills: Fills, market: Callable[[str], Json]) -> None:
+        self._session = session
+        self._fills = fills
+        self._market = market
+
+    async def prices(self, symbols: Sequence[str]) -> AsyncIterator[Price | Gap]:
+        source = follow(
+            self._session,
+            "ticker",
+            lambda exchange: exchange.watch_tickers(list(symbols)),
+            silence=self._session.dialect.profile.silence,
+        )
+        async for tickers in source:
+            if isinstance(tickers, Gap):
+                yield tickers
+                continue
+            for ticker in tickers.values():
+                price = convert.price_of(ticker, self._session.now_us()) if ticker["symbol"] in symbols else None
+                if price is not None:
+                    yield price
+
+    async def klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
+        """The candle under way at each of its changes, and once more as closed when the next one begins."""
+        last: dict[str, list[Any]] = {}
+        async for item in merge([self._candles(symbol, interval) for symbol in symbols]):
+            if item is None:
+                continue
+            if isinstance(item, Gap):
+                yield item
+                continue
+            symbol, rows = item
+            for row in rows:
+                before = last.get(symbol)
+                if before is not None and row[0] < before[0]:
+                    continue
+                if before is not None and row[0] > before[0]:
+                    yield convert.kline_of(symbol, before, closed=True)
+                last[symbol] = row
+                yield convert.kline_of(symbol, row, closed=False)
+
+    async def orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+        """Orders and fills; a fill that the stream did not bring is read and sent, and shows as a `Gap` after it."""
+        sources = [source for symbol in symbols for source in (self._orders(symbol), self._trades(symbol))]
+        seen: OrderedDict[str, None] = OrderedDict()
+        since_us = self._session.now_us()
+        async for item in merge(sources, idle=AUDIT_SECONDS):
+            if isinstance(item, VenueFill):
+                _note(seen, item)
+            if item is not None:
+                yield item
+                continue
+            # Half the late time back, so that a fill at the edge of the last audit is seen by this one.
+            missed, since_us = await self._missed(symbols, since_us - LATE_US, seen), self._session.now_us()
+            for fill in missed:
+                _note(seen, fill)
+                yield fill
+            if any(fill.time_us < since_us - LATE_US for fill in missed):
+                log.warning("stream_missed_fills", count=len(missed))
+                for name in ("order", "myTrades"):
+                    await self._session.drop_streams(self._session.exchange, name)
+                yield Gap("the order stream had missed fills")
+
+    async def positions(self, symbols: Sequence[str]) -> AsyncIterator[Position | Gap]:
+        async for positions in follow(
+            self._session, "positions", lambda exchange: exchange.watch_positions(list(symbols))
+        ):
+            if isinstance(positions, Gap):
+                yield positions
+                continue
+            for position in positions:
+                if position["symbol"] in symbols:
+                    yield convert.position_of(position, self._market(position["symbol"]), self._session.now_us())
+
+    async def account_changes(self) -> AsyncIterator[bool | Gap]:
+        """True whenever the exchange tells of a changed balance; most of these messages lack the equity."""
+        async for changed in follow(self._session, "balance", lambda exchange: exchange.watch_balance()):
+            yield changed if isinstance(changed, Gap) else True
+
+    async def _candles(self, symbol: str, interval: str) -> AsyncIterator[tuple[str, list[list[Any]]] | Gap]:
+        async for rows in follow(self._session, "ohlcv", lambda exchange: exchange.watch_ohlcv(symbol, interval)):
+            yield rows if isinstance(rows, Gap) else (symbol, rows)
+
+    async def _orders(self, symbol: str) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+        market = self._market(symbol)
+        async for orders in follow(self._session, "order", lambda exchange: exchange.watch_orders(symbol)):
+            if isinstance(orders, Gap):
+                yield orders
+                continue
+            for answer in orders:
+                order = convert.order_of(answer, market, self._session.dialect, self._session.now_us())
+                self._fills.learn([order])
+                yield order
+
+    async def _trades(self, symbol: str) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+        market = self._market(symbol)
+        async for trades in follow(self._session, "myTrades", lambda exchange: exchange.watch_my_trades(symbol)):
+            if isinstance(trades, Gap):
+                yield trades
+                continue
+            try:
+                fills = await self._fills.convert(symbol, market, trades)
+            except CallError as error:
+                yield Gap(f"fills whose orders could not be looked up: {error.failure.message}")
+                continue
+            for fill in fills:
+                yield fill
+
+    async def _missed(self, symbols: Sequence[str], since_us: int, seen: Iterable[str]) -> list[VenueFill]:
+        known = set(seen)
+        missed: list[VenueFill] = []
+        for symbol in symbols:
+            try:
+                fills = await self._fills.since(symbol, self._market(symbol), since_us)
+            except CallError as error:
+                log.info("audit_failed", symbol=symbol, message=error.failure.message)
+                continue
+            missed += [fill for fill in fills if _key(fill) not in known]
+        return missed
+
+
+def _key(fill: VenueFill) -> str:
+    return f"{fill.symbol} {fill.trade_id}"
+
+
+def _note(seen: OrderedDict[str, None], fill: VenueFill) -> None:
+    seen[_key(fill)] = None
+    if len(seen) > _SEEN_LIMIT:
+        seen.popitem(last=False)

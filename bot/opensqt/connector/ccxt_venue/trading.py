@@ -1,0 +1,171 @@
+"""Placing and cancelling: each item is checked, sent once, and answered by itself."""
+
+import asyncio
+from collections.abc import Sequence
+
+from opensqt.connector.ccxt_venue import convert, errors
+from opensqt.connector.ccxt_venue.budget import Priority
+from opensqt.connector.ccxt_venue.credentials import Credentials
+from opensqt.connector.ccxt_venue.dialect import Json
+from opensqt.connector.ccxt_venue.session import CallError, Session
+from opensqt.connector.venue import Failure, NewOrder, VenueOrder
+from opensqt.engine.events import OrderState, Remedy
+
+Placed = VenueOrder | Failure
+
+CANCEL_LOOKS = 4
+CANCEL_PAUSE = 0.15
+"""How often, and how many seconds apart at first, an order is looked at until an accepted cancel has taken effect."""
+_LOST = "the exchange's answer does not mention this order: look it up"
+
+
+class Trading:
+    """Changes orders of one session. Nothing here is ever sent twice."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._dialect = session.dialect
+
+    async def place(self, orders: Sequence[NewOrder], markets: Sequence[Json]) -> list[Placed]:
+        """Exits and entries go side by side, in requests of their own, so that the rate budget can tell them apart."""
+        results: list[Placed | None] = [None] * len(orders)
+        groups: dict[tuple[Priority, str], list[int]] = {}
+        for at, (order, market) in enumerate(zip(orders, markets, strict=True)):
+            wrong = convert.fault(order, market)
+            if wrong:
+                results[at] = Failure(Remedy.FIX_REQUEST, wrong)
+            else:
+                priority = Priority.EXIT if order.reduce_only else Priority.ENTRY
+                symbol = order.symbol if self._dialect.profile.batch_of_one_symbol else ""
+                groups.setdefault((priority, symbol), []).append(at)
+
+        async def send(priority: Priority, places: list[int]) -> None:
+            chosen = [(orders[at], markets[at]) for at in places]
+            answers = await (
+                self._place_many(chosen, priority) if len(chosen) > 1 else self._place_one(*chosen[0], priority)
+            )
+            for at, answer in zip(places, answers, strict=True):
+                results[at] = answer
+
+        await asyncio.gather(*(send(priority, places) for (priority, _), places in sorted(groups.items())))
+        return [result if result is not None else Failure(Remedy.LOOK_UP, _LOST) for result in results]
+
+    async def cancel(self, symbol: str, market: Json, client_ids: Sequence[str]) -> list[Placed]:
+        answers: list[Json | Failure]
+        if len(client_ids) > 1 and self._dialect.profile.cancel_batch > 1:
+            answers = await self._cancel_many(symbol, client_ids)
+        else:
+            answers = list(await asyncio.gather(*(self._cancel_one(symbol, client_id) for client_id in client_ids)))
+        finished = (
+            self._cancelled(symbol, market, client_id, answer)
+            for client_id, answer in zip(client_ids, answers, strict=True)
+        )
+        return list(await asyncio.gather(*finished))
+
+    async def _place_one(self, order: NewOrder, market: Json, priority: Priority) -> list[Placed]:
+        request = convert.request(order, market, self._dialect)
+        try:
+            answer = await self._session.call(
+                lambda exchange: exchange.create_order(
+                    request["symbol"],
+                    request["type"],
+                    request["side"],
+                    request["amount"],
+                    request["price"],
+                    request["params"],
+                ),
+                priority,
+                doubt=True,
+            )
+        except CallError as error:
+            return [error.failure]
+        return [self._placed(order, market, answer)]
+
+    async def _place_many(self, chosen: Sequence[tuple[NewOrder, Json]], priority: Priority) -> list[Placed]:
+        requests = [convert.request(order, market, self._dialect) for order, market in chosen]
+        try:
+            answers: list[Json] = await self._session.call(
+                lambda exchange: exchange.create_orders(requests), priority, doubt=True
+            )
+        except CallError as error:
+            return [*self._refused([order.client_id for order, _ in chosen], error)]
+        matched = self._matched([order.client_id for order, _ in chosen], answers)
+        return [
+            Failure(Remedy.LOOK_UP, _LOST) if answer is None else self._placed(order, market, answer)
+            for (order, market), answer in zip(chosen, matched, strict=True)
+        ]
+
+    async def _cancel_one(self, symbol: str, client_id: str) -> Json | Failure:
+        try:
+            return await self._session.call(
+                lambda exchange: self._dialect.cancel_one(exchange, symbol, client_id), Priority.CANCEL, doubt=True
+            )
+        except CallError as error:
+            return error.failure
+
+    async def _cancel_many(self, symbol: str, client_ids: Sequence[str]) -> list[Json | Failure]:
+        try:
+            answers = await self._session.call(
+                lambda exchange: self._dialect.cancel_many(exchange, symbol, client_ids), Priority.CANCEL, doubt=True
+            )
+        except CallError as error:
+            return [*self._refused(client_ids, error)]
+        return [
+            Failure(Remedy.LOOK_UP, _LOST) if answer is None else answer
+            for answer in self._matched(client_ids, answers)
+        ]
+
+    async def _cancelled(self, symbol: str, market: Json, client_id: str, answer: Json | Failure) -> Placed:
+        if isinstance(answer, Failure):
+            return answer
+        rejection = self._dialect.rejection(answer.get("info") or {})
+        if rejection is not None:
+            return errors.rejection_of(rejection, self._dialect, self._credentials)
+        if self._dialect.profile.cancel_answers_whole_order:
+            return convert.order_of(answer, market, self._dialect, self._session.now_us())
+        return await self._settled(symbol, market, client_id)
+
+    async def _settled(self, symbol: str, market: Json, client_id: str) -> Placed:
+        """The order after a cancel that was only accepted; still open where the exchange takes its time."""
+        for look in range(CANCEL_LOOKS):
+            if look:
+                await asyncio.sleep(CANCEL_PAUSE * 2**look)
+            try:
+                found = await self._session.read(lambda exchange: self._dialect.find_order(exchange, symbol, client_id))
+            except CallError as error:
+                return error.failure
+            order = convert.order_of(found, market, self._dialect, self._session.now_us())
+            if order.state is not OrderState.OPEN:
+                return order
+        return order
+
+    def _placed(self, order: NewOrder, market: Json, answer: Json) -> Placed:
+        rejection = self._dialect.rejection(answer.get("info") or {})
+        if rejection is not None:
+            return errors.rejection_of(rejection, self._dialect, self._credentials)
+        return convert.placed(order, answer, market, self._dialect, self._session.now_us())
+
+    def _refused(self, client_ids: Sequence[str], error: CallError) -> list[Failure]:
+        """ccxt makes one exception of a batch in which every item failed, each perhaps for a reason of its own."""
+        items = self._dialect.batch_items(error.body)
+        rejections = [self._dialect.rejection(item) for item in items] if len(items) == len(client_ids) else []
+        return [
+            errors.rejection_of(rejection, self._dialect, self._credentials) if rejection is not None else error.failure
+            for rejection in (rejections or [None] * len(client_ids))
+        ]
+
+    def _matched(self, client_ids: Sequence[str], answers: Sequence[Json]) -> list[Json | None]:
+        """The answers by client id; refused items that carry none are matched by their place."""
+        by_id = {self._dialect.client_id(answer.get("clientOrderId")): answer for answer in answers}
+        complete = len(answers) == len(client_ids)
+        matched: list[Json | None] = []
+        for at, client_id in enumerate(client_ids):
+            answer = by_id.get(client_id)
+            if answer is None and complete and not self._dialect.client_id(answers[at].get("clientOrderId")):
+                answer = answers[at]
+            matched.append(answer)
+        return matched
+
+    @property
+    def _credentials(self) -> Credentials:
+        return self._session.credentials

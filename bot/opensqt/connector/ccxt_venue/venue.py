@@ -1,0 +1,211 @@
+"""One account at one of the five exchanges, as a `Venue`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from opensqt.connector.ccxt_venue import convert
+from opensqt.connector.ccxt_venue.budget import Priority
+from opensqt.connector.ccxt_venue.dialect import Json
+from opensqt.connector.ccxt_venue.fills import Fills
+from opensqt.connector.ccxt_venue.session import CURRENCY, CallError, Session
+from opensqt.connector.ccxt_venue.streams import Streams
+from opensqt.connector.ccxt_venue.trading import Trading
+from opensqt.connector.ccxt_venue.watching import merge
+from opensqt.connector.venue import (
+    Account,
+    Capabilities,
+    Failure,
+    Gap,
+    Kline,
+    NewOrder,
+    Position,
+    Price,
+    SymbolRules,
+    VenueError,
+    VenueFill,
+    VenueHealth,
+    VenueOrder,
+)
+from opensqt.engine.events import Remedy
+
+ACCOUNT_SECONDS = 15.0
+"""The account is read so often at least; unrealised profit moves without a message."""
+
+
+class CcxtVenue:
+    """Linear perpetuals in USDT, one-way position mode, cross margin."""
+
+    def __init__(self, session: Session) -> None:
+        self.name = session.dialect.profile.name
+        self.capabilities: Capabilities = session.dialect.profile.capabilities
+        self._session = session
+        self._trading = Trading(session)
+        self._fills = Fills(session)
+        self._streams = Streams(session, self._fills, self._market)
+        self._leverage: dict[str, int] = {}
+        self._most_leverage: dict[str, int] = {}
+
+    async def open(self) -> None:
+        await self._session.open()
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    def health(self) -> VenueHealth:
+        return self._session.health
+
+    async def health_changed(self) -> None:
+        await self._session.health_changed()
+
+    async def symbols(self, symbols: Sequence[str]) -> list[SymbolRules]:
+        await self._session.read(_nothing)
+        names = symbols or [name for name, market in self._session.exchange.markets.items() if _served(market)]
+        rules = [convert.rules(self._market(name)) for name in names]
+        if symbols:
+            return [await self._with_leverage(rule) for rule in rules]
+        return rules
+
+    async def account(self) -> Account:
+        balance = await self._session.read(lambda exchange: exchange.fetch_balance())
+        return self._session.dialect.account(balance, CURRENCY, self._session.now_us())
+
+    async def positions(self, symbols: Sequence[str]) -> list[Position]:
+        markets = [await self._checked(symbol) for symbol in symbols]
+        found = await self._session.read(lambda exchange: exchange.fetch_positions(list(symbols) or None))
+        now_us = self._session.now_us()
+        known = {
+            position["symbol"]: convert.position_of(position, self._market(position["symbol"]), now_us)
+            for position in found
+            if _served(self._session.exchange.markets.get(position["symbol"]) or {})
+        }
+        for market in markets:
+            symbol = market["symbol"]
+            flat = Position(symbol, Decimal(0), Decimal(0), Decimal(0), self._leverage.get(symbol, 0), now_us)
+            known.setdefault(symbol, flat)
+        return [known[symbol] for symbol in symbols] if symbols else list(known.values())
+
+    async def order(self, symbol: str, client_id: str) -> tuple[VenueOrder, list[VenueFill]]:
+        market = await self._checked(symbol)
+        found = await self._session.read(lambda exchange: self._session.dialect.find_order(exchange, symbol, client_id))
+        order = convert.order_of(found, market, self._session.dialect, self._session.now_us())
+        self._fills.learn([order])
+        return order, await self._fills.of_order(symbol, market, order)
+
+    async def open_orders(self, symbol: str) -> list[VenueOrder]:
+        market = await self._checked(symbol)
+        found = await self._session.read(lambda exchange: self._session.dialect.open_orders(exchange, symbol))
+        orders = [convert.order_of(answer, market, self._session.dialect, self._session.now_us()) for answer in found]
+        self._fills.learn(orders)
+        return orders
+
+    async def fills(self, symbol: str, since_us: int) -> list[VenueFill]:
+        return await self._fills.since(symbol, await self._checked(symbol), since_us)
+
+    async def prepare(self, symbol: str, leverage: int) -> None:
+        await self._checked(symbol)
+        if await self._session.read(lambda exchange: self._session.dialect.hedged(exchange, symbol)):
+            message = f"the {self.name} account is in hedge mode: switch its position mode to one-way"
+            raise VenueError(Failure(Remedy.FIX_REQUEST, message))
+        await self._session.read(lambda exchange: self._session.dialect.set_leverage(exchange, symbol, leverage))
+        self._leverage[symbol] = leverage
+
+    async def place(self, orders: Sequence[NewOrder]) -> list[VenueOrder | Failure]:
+        self._check_count(orders, self.capabilities.place_batch_limit)
+        markets: list[Json] = [await self._checked(order.symbol, Priority.ENTRY) for order in orders]
+        placed = await self._trading.place(orders, markets)
+        self._fills.learn(placed)
+        return placed
+
+    async def cancel(self, symbol: str, client_ids: Sequence[str]) -> list[VenueOrder | Failure]:
+        self._check_count(client_ids, self.capabilities.cancel_batch_limit)
+        return await self._trading.cancel(symbol, await self._checked(symbol, Priority.CANCEL), client_ids)
+
+    async def watch_prices(self, symbols: Sequence[str]) -> AsyncIterator[Price | Gap]:
+        await self._known(symbols)
+        async for item in self._streams.prices(symbols):
+            yield item
+
+    async def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
+        await self._known(symbols)
+        async for item in self._streams.klines(symbols, interval):
+            yield item
+
+    async def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+        await self._known(symbols)
+        async for item in self._streams.orders(symbols):
+            yield item
+
+    async def watch_positions(self, symbols: Sequence[str]) -> AsyncIterator[Position | Gap]:
+        await self._known(symbols)
+        async for item in self._streams.positions(symbols):
+            yield item
+
+    async def watch_account(self) -> AsyncIterator[Account | Gap]:
+        await self._session.ready_for_streams()
+        yield await self._account_at_last()
+        async for change in merge([self._streams.account_changes()], idle=ACCOUNT_SECONDS):
+            if isinstance(change, Gap):
+                yield change
+            yield await self._account_at_last()
+
+    async def _account_at_last(self) -> Account:
+        while True:
+            try:
+                return await self.account()
+            except CallError as error:
+                await asyncio.sleep(max(1.0, error.failure.retry_after_ms / 1000))
+
+    async def _known(self, symbols: Sequence[str]) -> None:
+        """Streams wait for the exchange as long as it takes; an unknown symbol is told at once then."""
+        await self._session.ready_for_streams()
+        for symbol in symbols:
+            self._market(symbol)
+
+    async def _checked(self, symbol: str, priority: Priority = Priority.READ) -> Json:
+        """The symbol's market; raises what `Session.call` raises where there is no connection yet."""
+        await self._session.call(_nothing, priority)
+        return self._market(symbol)
+
+    def _market(self, symbol: str) -> Json:
+        market: Json | None = self._session.exchange.markets.get(symbol)
+        if market is None or not _served(market):
+            message = f"{self.name} has no linear {CURRENCY} perpetual {symbol!r}; they are named like BTC/USDT:USDT"
+            raise VenueError(Failure(Remedy.FIX_REQUEST, message))
+        return market
+
+    async def _with_leverage(self, rule: SymbolRules) -> SymbolRules:
+        """Where the market does not tell the most leverage, the account's tiers do."""
+        if rule.max_leverage:
+            return rule
+        if not self._most_leverage:
+            tiers = await self._session.read(lambda exchange: exchange.fetch_leverage_tiers([rule.symbol]))
+            self._most_leverage = {
+                symbol: max(
+                    (int(Decimal(str(tier["maxLeverage"]))) for tier in rows if tier.get("maxLeverage")), default=0
+                )
+                for symbol, rows in tiers.items()
+            }
+        fields: dict[str, Any] = {name: getattr(rule, name) for name in rule.__slots__}
+        return SymbolRules(**{**fields, "max_leverage": self._most_leverage.get(rule.symbol, 0)})
+
+    @staticmethod
+    def _check_count(items: Sequence[object], most: int) -> None:
+        if len(items) > most:
+            raise VenueError(
+                Failure(Remedy.FIX_REQUEST, f"{len(items)} orders in one call; at most {most} are possible")
+            )
+
+
+def _served(market: Json) -> bool:
+    return bool(
+        market.get("swap")
+        and market.get("linear")
+        and market.get("settle") == CURRENCY
+        and market.get("active") is not False
+    )
+
+
+async def _nothing(_: Any) -> None:
+    return None
