@@ -1,0 +1,1 @@
+"""The bot process: the thin shell around the engine."""

@@ -1,0 +1,56 @@
+"""Orders, slots and fills for a snapshot of the bot."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.engine.client_id import Leg, parse
+from opensqt.engine.engine import Engine
+from opensqt.engine.events import OrderFilled
+from opensqt.engine.market import Market
+from opensqt.exchange.v1 import exchange_pb2
+from opensqt.runtime.status import money, plain, slots_of
+
+FILLS_KEPT = 1000
+
+
+class Book:
+    """The engine's slots and live orders, and the newest fills that were committed."""
+
+    def __init__(self, engine: Engine, market: Market, bot_uid: str, quote: str) -> None:
+        self._engine = engine
+        self._market = market
+        self._bot_uid = bot_uid
+        self._quote = quote
+        self._fills: deque[OrderFilled] = deque(maxlen=FILLS_KEPT)
+
+    def add(self, fill: OrderFilled) -> None:
+        self._fills.append(fill)
+
+    def orders(self) -> Sequence[exchange_pb2.Order]:
+        """What the engine holds live."""
+        return []
+
+    def slots(self) -> Sequence[pb.Slot]:
+        return slots_of(self._engine.view().slots, self._market)
+
+    def fills(self, most: int) -> Sequence[exchange_pb2.Fill]:
+        """The newest, oldest first."""
+        newest = list(self._fills)[-most:] if most else []
+        return [self._fill(fill) for fill in newest]
+
+    def _fill(self, fill: OrderFilled) -> exchange_pb2.Fill:
+        key = parse(self._bot_uid, fill.client_id)
+        bought = key is not None and key.leg is Leg.ENTRY
+        return exchange_pb2.Fill(
+            symbol=self._market.symbol,
+            client_id=fill.client_id,
+            trade_id=fill.trade_id,
+            side=exchange_pb2.SIDE_BUY if bought else exchange_pb2.SIDE_SELL,
+            price=plain(self._market.from_ticks(fill.price)),
+            quantity=plain(self._market.from_lots(fill.lots)),
+            fee=money(fill.fee),
+            fee_currency=self._quote,
+            maker=fill.maker,
+            time_us=fill.time,
+        )

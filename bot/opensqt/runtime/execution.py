@@ -1,0 +1,153 @@
+"""Actions as calls to the connector, their answers as events.
+
+An answer is given for every action: an order, a failure with what must be done about it, or that nobody knows.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import TypeVar
+
+import structlog
+
+from opensqt.connector.client import Caller, ExchangeClient
+from opensqt.connector.retry import Backoff
+from opensqt.connector.venue import Capabilities, Failure, VenueError, VenueOrder
+from opensqt.engine.actions import Action, Cancel, LookUp, Place
+from opensqt.engine.events import (
+    CancelFailed,
+    Event,
+    LookUpFailed,
+    OrderNotFound,
+    PlaceFailed,
+    Remedy,
+)
+from opensqt.journal.errors import Fenced
+from opensqt.runtime.clock import MarketClock
+from opensqt.runtime.metrics import Metrics
+from opensqt.runtime.translation import Translation
+
+log = structlog.get_logger(__name__)
+
+Item = TypeVar("Item")
+RETRIES = Backoff(first=0.5, cap=30.0, floor=0.1)
+_UNANSWERED = Failure(Remedy.LOOK_UP, "the connector left this order out of its answer")
+
+
+class Execution:
+    """One bot's orders at one connector. Raises `Fenced` when the connector knows a newer instance of the bot."""
+
+    def __init__(
+        self,
+        client: ExchangeClient,
+        caller: Caller,
+        translation: Translation,
+        capabilities: Capabilities,
+        *,
+        clock: MarketClock,
+        random: Random,
+        metrics: Metrics,
+    ) -> None:
+        self._client = client
+        self._caller = caller
+        self._translation = translation
+        self._symbol = translation.market.symbol
+        self._clock = clock
+        self._random = random
+        self._place_seconds = metrics.call_seconds("place")
+        self._cancel_seconds = metrics.call_seconds("cancel")
+        self._look_up_seconds = metrics.call_seconds("look_up")
+        self._delays: dict[str, Iterator[float]] = {}
+        self.place_limit = max(1, capabilities.place_batch_limit)
+        self.cancel_limit = max(1, capabilities.cancel_batch_limit)
+        self.held_until = 0.0
+        """The monotonic time before which the venue wants nothing sent."""
+
+    async def place(self, places: Sequence[Place]) -> list[Event]:
+        """One batch of at most `place_limit` orders."""
+        orders = [self._translation.new_order(place) for place in places]
+        try:
+            with self._place_seconds.time():
+                results = await self._client.place(self._caller, orders)
+        except VenueError as error:
+            results = [error.failure] * len(orders)
+        events: list[Event] = []
+        for place, result in zip(places, _padded(results, len(places)), strict=True):
+            if isinstance(result, VenueOrder):
+                events.append(self._reported(result))
+            else:
+                retry_at = self._retry_at(place.client_id, result)
+                now = self._clock.now()
+                events.append(PlaceFailed(now, place.client_id, result.remedy, result.message, retry_at))
+        return events
+
+    async def cancel(self, client_ids: Sequence[str]) -> list[Event]:
+        """One batch of at most `cancel_limit` cancels."""
+        try:
+            with self._cancel_seconds.time():
+                results = await self._client.cancel(self._caller, self._symbol, client_ids)
+        except VenueError as error:
+            results = [error.failure] * len(client_ids)
+        events: list[Event] = []
+        for client_id, result in zip(client_ids, _padded(results, len(client_ids)), strict=True):
+            if isinstance(result, VenueOrder):
+                events.append(self._reported(result))
+            else:
+                retry_at = self._retry_at(client_id, result)
+                events.append(CancelFailed(self._clock.now(), client_id, result.remedy, result.message, retry_at))
+        return events
+
+    async def look_up(self, client_id: str) -> list[Event]:
+        """The order with its fills, which come first, so that they are known when it is said to be finished."""
+        try:
+            with self._look_up_seconds.time():
+                order, fills = await self._client.order(self._symbol, client_id)
+        except VenueError as error:
+            if error.failure.remedy is Remedy.UNKNOWN_ORDER:
+                self._delays.pop(client_id, None)
+                return [OrderNotFound(self._clock.now(), client_id)]
+            retry_at = self._retry_at(client_id, error.failure)
+            return [LookUpFailed(self._clock.now(), client_id, error.failure.message, retry_at)]
+        return [*(self._translation.fill(fill) for fill in fills), self._reported(order)]
+
+    async def carry_out(self, actions: Sequence[Action]) -> list[Event]:
+        """All of them, one call after another in a fixed order: for lockstep, where nothing may depend on timing."""
+        events: list[Event] = []
+        cancels = [action.client_id for action in actions if isinstance(action, Cancel)]
+        places = [action for action in actions if isinstance(action, Place)]
+        placed = {place.client_id for place in places}
+        late = [client_id for client_id in cancels if client_id in placed]
+        for batch in _batches([client_id for client_id in cancels if client_id not in placed], self.cancel_limit):
+            events += await self.cancel(batch)
+        for orders in _batches(places, self.place_limit):
+            events += await self.place(orders)
+        for batch in _batches(late, self.cancel_limit):
+            events += await self.cancel(batch)
+        for client_id in dict.fromkeys(action.client_id for action in actions if isinstance(action, LookUp)):
+            events += await self.look_up(client_id)
+        return events
+
+    def _reported(self, order: VenueOrder) -> Event:
+        self._delays.pop(order.client_id, None)
+        self._clock.saw(order.time_us)
+        return self._translation.order(order)
+
+    def _retry_at(self, client_id: str, failure: Failure) -> int:
+        """The earliest time of another try, in market time."""
+        if failure.remedy is Remedy.FENCED:
+            raise Fenced(f"the connector refuses this instance: {failure.message}")
+        after = failure.retry_after_ms / 1000
+        if failure.remedy is Remedy.BACK_OFF:
+            self.held_until = max(self.held_until, time.monotonic() + after)
+        if client_id not in self._delays:
+            self._delays[client_id] = RETRIES.delays(self._random.uniform)
+        return self._clock.now() + int(max(after, next(self._delays[client_id])) * 1_000_000)
+
+
+def _padded(results: Sequence[VenueOrder | Failure], length: int) -> list[VenueOrder | Failure]:
+    """Exactly `length` results: nobody knows about an order that was left out."""
+    return [*results[:length], *[_UNANSWERED] * (length - len(results))]
+
+
+def _batches(items: Sequence[Item], limit: int) -> list[Sequence[Item]]:
+    return [items[start : start + limit] for start in range(0, len(items), limit)]

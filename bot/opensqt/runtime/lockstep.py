@@ -1,0 +1,153 @@
+"""The paper market in lockstep: it moves on when the bot has done all it wants to: no result depends on timing."""
+
+import asyncio
+from collections.abc import Coroutine
+from decimal import Decimal
+from random import Random
+from typing import Any, TypeVar
+
+import structlog
+
+from opensqt.connector.client import ExchangeClient, Step
+from opensqt.connector.retry import RECONNECTS
+from opensqt.connector.venue import VenueError
+from opensqt.engine.engine import Engine
+from opensqt.engine.events import FeedChanged, PriceChanged
+from opensqt.runtime.board import StatusBoard
+from opensqt.runtime.clock import MarketClock
+from opensqt.runtime.execution import Execution
+from opensqt.runtime.loop import EventLoop
+from opensqt.runtime.probes import CONNECTOR, ORDER_FEED, PRICE_FEED, Probes
+from opensqt.runtime.translation import Translation
+
+log = structlog.get_logger(__name__)
+
+_FARTHEST = Decimal(10) ** 15
+"""Above every price."""
+Result = TypeVar("Result")
+
+
+class Lockstep:
+    """A step: its orders and fills, then its price, then all that the engine makes of them, call by call in order."""
+
+    def __init__(
+        self,
+        client: ExchangeClient,
+        loop: EventLoop,
+        engine: Engine,
+        execution: Execution,
+        translation: Translation,
+        *,
+        bot_uid: str,
+        client_id_prefix: str,
+        clock: MarketClock,
+        probes: Probes,
+        board: StatusBoard,
+        random: Random,
+    ) -> None:
+        self._client = client
+        self._loop = loop
+        self._engine = engine
+        self._execution = execution
+        self._translation = translation
+        self._bot_uid = bot_uid
+        self._prefix = client_id_prefix
+        self._clock = clock
+        self._probes = probes
+        self._board = board
+        self._random = random
+        self._step = 0
+        self._waiting: asyncio.Task[Any] | None = None
+        self._stopped = False
+
+    async def run(self) -> None:
+        """Plays the data to its end, then goes on serving what is asked of the bot; returns after `stop`."""
+        self._restore_feeds()
+        await self._settle()
+        await self._play()
+        while not self._stopped:
+            await self._unless_stopped(self._loop.wait())
+            await self._settle()
+
+    def stop(self) -> None:
+        """Ends the waiting for the market, but nothing that is under way."""
+        self._stopped = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def _play(self) -> None:
+        delays = RECONNECTS.delays(self._random.uniform)
+        while not self._stopped:
+            try:
+                step = await self._unless_stopped(self._advance())
+            except VenueError as error:
+                self._lose_feeds(str(error))
+                await self._unless_stopped(asyncio.sleep(next(delays)))
+                # Nobody knows what has happened since: the engine looks everything up when the feed is back.
+                self._restore_feeds()
+                await self._settle()
+                continue
+            if step is None:
+                return
+            delays = RECONNECTS.delays(self._random.uniform)
+            self._take(step)
+            await self._settle()
+            if step.ended:
+                log.info("market_ended", step=self._step)
+                self._board.market_ended(True)
+                return
+
+    async def _advance(self) -> Step:
+        symbol = self._translation.market.symbol
+        return await self._client.advance(self._bot_uid, symbol, self._prefix, self._step, self._quiet())
+
+    async def _unless_stopped(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
+        """The result, or None where `stop` was called."""
+        task = asyncio.create_task(waiting)
+        self._waiting = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not self._stopped:
+                task.cancel()
+                raise
+            return None
+
+    def _take(self, step: Step) -> None:
+        self._step = step.number
+        self._clock.saw(step.time_us)
+        for update in step.updates:
+            self._loop.put(self._translation.update(update))
+        if step.price is not None:
+            self._loop.put(PriceChanged(step.time_us, self._translation.market.to_ticks(step.price)))
+
+    async def _settle(self) -> None:
+        """Until there is nothing left to handle at this time."""
+        while events := self._loop.take():
+            for answer in await self._execution.carry_out(await self._loop.handle(events)):
+                self._loop.put(answer)
+
+    def _quiet(self) -> tuple[Decimal, Decimal] | None:
+        """The engine's quiet band as prices; every price is wanted while the engine waits for a time."""
+        if self._engine.wake_at is not None:
+            return None
+        low, high = self._engine.quiet_band()
+        market = self._translation.market
+        if low is not None and high is not None and low >= high:
+            return None
+        return (
+            Decimal(0) if low is None else market.from_ticks(low),
+            _FARTHEST if high is None else market.from_ticks(high),
+        )
+
+    def _lose_feeds(self, message: str) -> None:
+        log.warning("advance_failed", error=message)
+        self._probes.unhealthy(CONNECTOR, "Unreachable", message)
+        for probe, feed in ((PRICE_FEED, "price"), (ORDER_FEED, "orders")):
+            self._probes.unhealthy(probe, "Interrupted", message)
+            self._loop.put(FeedChanged(self._clock.now(), feed, False, message))
+
+    def _restore_feeds(self) -> None:
+        for probe, feed in ((PRICE_FEED, "price"), (ORDER_FEED, "orders")):
+            self._probes.healthy(probe)
+            self._loop.put(FeedChanged(self._clock.now(), feed, True))

@@ -1,0 +1,123 @@
+"""The engine's view and the probes as `opensqt.bot.v1.Status`. Pure."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.engine.market import Market, from_money
+from opensqt.engine.view import BreakerView, EngineView, LimitView, Phase, SlotView, Unit
+from opensqt.runtime.probes import Probe
+
+PHASES = {phase: pb.Phase.Value(f"PHASE_{phase.name}") for phase in Phase}
+_PPM = Decimal(10**6)
+
+
+def probe_of(probe: Probe) -> pb.Probe:
+    return pb.Probe(
+        name=probe.name, healthy=probe.healthy, reason=probe.reason, message=probe.message, since_us=probe.since_us
+    )
+
+
+def status_of(view: EngineView, market: Market) -> pb.Status:
+    """All that the engine knows; probes and what the process knows are added to it."""
+    return pb.Status(
+        epoch=view.epoch,
+        generation=view.generation,
+        phase=PHASES[view.phase],
+        reason=view.reason,
+        message=view.message,
+        last_price=plain(market.from_ticks(view.last_price)),
+        anchor_price=plain(market.from_ticks(view.anchor)),
+        position=plain(market.from_lots(view.position)),
+        average_entry_price=plain(average_entry_price(view, market)),
+        realised_pnl=money(view.realised),
+        unrealised_pnl=money(view.unrealised),
+        fees=money(view.fees),
+        volume=money(view.volume),
+        open_buys=view.open_buys,
+        open_sells=view.open_sells,
+        fills=view.fills,
+        cycles=view.cycles,
+        consecutive_losses=view.consecutive_losses,
+        drawdown=money(view.drawdown),
+        breaker=_breaker_of(view.breaker),
+        limits=[_limit_of(limit, market) for limit in view.limits],
+        time_us=view.time,
+    )
+
+
+def urgent_part(status: pb.Status) -> bytes:
+    """What must be told at once when it changes: all but numbers and times."""
+    urgent = pb.Status(
+        epoch=status.epoch,
+        generation=status.generation,
+        phase=status.phase,
+        reason=status.reason,
+        message=status.message,
+        breaker=status.breaker,
+        limits=[pb.Limit(name=limit.name, limit=limit.limit, reached=limit.reached) for limit in status.limits],
+        probes=status.probes,
+        weaknesses=status.weaknesses,
+        market_ended=status.market_ended,
+    )
+    return urgent.SerializeToString(deterministic=True)
+
+
+def slots_of(slots: Iterable[SlotView], market: Market) -> list[pb.Slot]:
+    return [
+        pb.Slot(
+            index=slot.number,
+            price=plain(market.from_ticks(slot.price)),
+            position=slot.position,
+            order=slot.order,
+            held=plain(market.from_lots(slot.held)),
+            client_id=slot.client_id,
+        )
+        for slot in slots
+    ]
+
+
+def average_entry_price(view: EngineView, market: Market) -> Decimal:
+    """To a hundredth of a tick; 0 where there is no position."""
+    if view.position == 0:
+        return Decimal(0)
+    ticks = Decimal(view.entry_cost) / (view.position * market.tick_value)
+    return ticks.quantize(Decimal("0.01")) * market.tick_size
+
+
+def money(amount: int) -> str:
+    return plain(from_money(amount))
+
+
+def plain(number: Decimal) -> str:
+    """Without exponent and trailing zeros."""
+    text = f"{number:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def _breaker_of(breaker: BreakerView) -> pb.Breaker:
+    return pb.Breaker(
+        open=breaker.open,
+        reason=breaker.reason,
+        message=breaker.message,
+        opened_us=breaker.opened_at,
+        resets_us=breaker.resets_at,
+        trips=breaker.trips,
+    )
+
+
+def _limit_of(limit: LimitView, market: Market) -> pb.Limit:
+    def amount(number: int) -> str:
+        match limit.unit:
+            case Unit.LOTS:
+                return plain(market.from_lots(number))
+            case Unit.MONEY:
+                return money(number)
+            case Unit.PPM:
+                return plain(number / _PPM)
+            case Unit.ORDERS:
+                return str(number)
+
+    return pb.Limit(name=limit.name, used=amount(limit.used), limit=amount(limit.limit), reached=limit.reached)

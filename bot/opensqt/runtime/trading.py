@@ -1,0 +1,156 @@
+"""A bot that trades: the engine with its loop, its connector and its journal, from the first event to the last."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+
+import structlog
+
+from opensqt.api.gridbot import GridBot
+from opensqt.connector.client import Caller, ExchangeClient
+from opensqt.connector.venue import Account, Capabilities
+from opensqt.engine.actions import Action, Notify, Severity
+from opensqt.engine.client_id import client_id_prefix
+from opensqt.engine.engine import Engine
+from opensqt.engine.events import Configured, Event, OrderFilled, Started
+from opensqt.journal.journal import Journal
+from opensqt.runtime.board import StatusBoard
+from opensqt.runtime.book import Book
+from opensqt.runtime.clock import MarketClock
+from opensqt.runtime.dispatcher import Dispatcher
+from opensqt.runtime.execution import Execution
+from opensqt.runtime.feeds import Feeds
+from opensqt.runtime.lockstep import Lockstep
+from opensqt.runtime.loop import EventLoop
+from opensqt.runtime.metrics import Metrics
+from opensqt.runtime.notices import Notices
+from opensqt.runtime.probes import Probes
+from opensqt.runtime.translation import Translation
+
+log = structlog.get_logger(__name__)
+
+LAST_ANSWERS = 5.0
+"""Seconds that calls under way have to end when the bot is told to stop, and then the journal to take their answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What start-up has made ready."""
+
+    bot: GridBot
+    client: ExchangeClient
+    capabilities: Capabilities
+    translation: Translation
+    quote: str
+    journal: Journal
+    engine: Engine
+    clock: MarketClock
+    probes: Probes
+    board: StatusBoard
+    notices: Notices
+    metrics: Metrics
+
+
+class Trading:
+    """One instance. `run` ends with `stop`, or by `Fenced` when a newer instance of the bot exists."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        uid = around.bot.metadata.uid
+        random = Random(f"{uid} {around.journal.epoch}")  # noqa: S311 - jitter, reproducible
+        self.book = Book(around.engine, around.translation.market, uid, around.quote)
+        self.loop = EventLoop(
+            around.engine, around.journal, clock=around.clock, probes=around.probes, random=random, observer=self,
+            commit_seconds=around.metrics.commit_seconds,
+        )  # fmt: skip
+        self._execution = Execution(
+            around.client,
+            Caller(uid, around.journal.epoch),
+            around.translation,
+            around.capabilities,
+            clock=around.clock,
+            random=random,
+            metrics=around.metrics,
+        )
+        self._prefix = client_id_prefix(uid)
+        self._random = random
+        self._feeds: Feeds | None = None
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ends `run` in good order; the orders stay in the market."""
+        self._stop.set()
+
+    def feed_ages(self) -> dict[str, float]:
+        """Seconds since the last message of each stream."""
+        return self._feeds.ages() if self._feeds else {}
+
+    def committed(self, events: Sequence[Event], actions: Sequence[Action]) -> None:
+        for event in events:
+            if isinstance(event, OrderFilled):
+                self.book.add(event)
+        for action in actions:
+            if isinstance(action, Notify):
+                write = log.warning if action.severity is Severity.WARNING else log.info
+                write("notice", reason=action.reason, message=action.message)
+                self._around.notices.add(action.severity, action.reason, action.message)
+        self._around.board.check()
+
+    def advanced(self) -> None:
+        self._around.board.numbers_changed()
+
+    async def run(self, configured: Configured | None, account: Account) -> None:
+        """Trades from the epoch's first event on. Raises `Fenced`, `JournalDiverged`, in an exception group."""
+        self.loop.put(Started(self._around.clock.now(), self._around.journal.epoch))
+        if configured is not None:
+            self.loop.put(configured)
+        self.loop.put(self._around.translation.account(account))
+        self._around.board.attach(self._around.engine.view, self._around.translation.market)
+        if self._around.capabilities.lockstep:
+            await self._run_lockstep()
+        else:
+            await self._run_live()
+
+    async def _run_live(self) -> None:
+        around = self._around
+        async with asyncio.TaskGroup() as calls:
+            dispatcher = Dispatcher(self._execution, self.loop.put, calls)
+            self._feeds = Feeds(
+                around.client, around.translation, self._prefix, self.loop.put,
+                clock=around.clock, probes=around.probes, random=self._random,
+            )  # fmt: skip
+            feeds = calls.create_task(self._feeds.run())
+            # What earlier instances left in doubt is looked up when the stream of orders is followed, not before.
+            await self._feeds.orders_followed.wait()
+            events = calls.create_task(self.loop.run(dispatcher.dispatch))
+            await self._stop.wait()
+            feeds.cancel()
+            dispatcher.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_ANSWERS):
+                    await dispatcher.idle()
+            await self._end(events)
+
+    async def _run_lockstep(self) -> None:
+        around = self._around
+        lockstep = Lockstep(
+            around.client, self.loop, around.engine, self._execution, around.translation,
+            bot_uid=around.bot.metadata.uid, client_id_prefix=self._prefix,
+            clock=around.clock, probes=around.probes, board=around.board, random=self._random,
+        )  # fmt: skip
+        async with asyncio.TaskGroup() as tasks:
+            playing = tasks.create_task(lockstep.run())
+            await self._stop.wait()
+            lockstep.stop()
+            await self._end(playing)
+
+    async def _end(self, events: asyncio.Task[None]) -> None:
+        """Lets the loop commit what it has, for as long as the journal answers, and saves a snapshot."""
+        self.loop.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_ANSWERS):
+                await asyncio.shield(events)
+                await self.loop.save_snapshot()
+        events.cancel()

@@ -1,0 +1,101 @@
+"""Between the exchange's decimals and the engine's integers, for one symbol."""
+
+from decimal import ROUND_CEILING, Decimal
+
+import structlog
+
+from opensqt.connector.venue import Account, NewOrder, Position, Price, SymbolRules, VenueFill, VenueOrder
+from opensqt.engine.actions import Place
+from opensqt.engine.config import PPM
+from opensqt.engine.events import (
+    AccountReported,
+    OrderFilled,
+    OrderReported,
+    PositionReported,
+    PriceChanged,
+    Remedy,
+)
+from opensqt.engine.market import Market, to_money
+
+log = structlog.get_logger(__name__)
+
+
+def market_of(rules: SymbolRules) -> Market:
+    """The rules in integers; what the exchange demands or takes is rounded up."""
+    return Market(
+        symbol=rules.symbol,
+        tick_size=rules.tick_size,
+        lot_size=rules.lot_size,
+        min_quantity=_ceiling(rules.min_quantity / rules.lot_size),
+        min_notional=to_money(rules.min_notional),
+        maker_fee_ppm=_ceiling(rules.maker_fee * PPM),
+        taker_fee_ppm=_ceiling(rules.taker_fee * PPM),
+    )
+
+
+def _ceiling(value: Decimal) -> int:
+    return int(value.to_integral_value(ROUND_CEILING))
+
+
+class Translation:
+    """One symbol's messages as events, its actions as requests."""
+
+    def __init__(self, rules: SymbolRules) -> None:
+        self._rules = rules
+        self.market = market_of(rules)
+
+    def new_order(self, place: Place) -> NewOrder:
+        return NewOrder(
+            symbol=self.market.symbol,
+            client_id=place.client_id,
+            side=place.side,
+            price=None if place.price is None else self.market.from_ticks(place.price),
+            quantity=self.market.from_lots(place.lots),
+            reduce_only=place.reduce_only,
+            time_in_force=place.time_in_force,
+        )
+
+    def order(self, order: VenueOrder) -> OrderReported:
+        return OrderReported(
+            time=order.time_us,
+            client_id=order.client_id,
+            state=order.state,
+            filled=self.market.to_lots(order.filled),
+            would_cross=order.failure is not None and order.failure.remedy is Remedy.WOULD_CROSS,
+        )
+
+    def update(self, update: VenueOrder | VenueFill) -> OrderReported | OrderFilled:
+        return self.fill(update) if isinstance(update, VenueFill) else self.order(update)
+
+    def fill(self, fill: VenueFill) -> OrderFilled:
+        return OrderFilled(
+            time=fill.time_us,
+            client_id=fill.client_id,
+            trade_id=fill.trade_id,
+            price=self.market.to_ticks(fill.price),
+            lots=self.market.to_lots(fill.quantity),
+            fee=to_money(self._fee_in_quote(fill)),
+            maker=fill.maker,
+        )
+
+    def price(self, price: Price) -> PriceChanged:
+        return PriceChanged(time=price.time_us, price=self.market.to_ticks(price.last))
+
+    def account(self, account: Account) -> AccountReported:
+        return AccountReported(
+            time=account.time_us, equity=to_money(account.equity), available=to_money(account.available)
+        )
+
+    def position(self, position: Position) -> PositionReported:
+        lots = self.market.to_lots(abs(position.quantity))
+        return PositionReported(time=position.time_us, lots=lots if position.quantity >= 0 else -lots)
+
+    def _fee_in_quote(self, fill: VenueFill) -> Decimal:
+        if fill.fee == 0 or fill.fee_currency in {"", self._rules.quote}:
+            return fill.fee
+        if fill.fee_currency == self._rules.base:
+            return fill.fee * fill.price
+        # A third currency (an exchange's own token) has no price here: the fee schedule is the best estimate.
+        rate = self._rules.maker_fee if fill.maker else self._rules.taker_fee
+        log.warning("fee_estimated", trade_id=fill.trade_id, fee=str(fill.fee), currency=fill.fee_currency)
+        return fill.price * fill.quantity * rate
