@@ -3,6 +3,8 @@
 up                  a kind cluster with the project on it, and a bot that trades; KUBE_CONTEXT=name: on that cluster
 down                takes away what `up` made
 images              builds the two images
+prepare             builds what the tests need and this machine can, so that they wait for no build
+manifests [--check] renders the chart into manifests/, or says how they differ
 binaries [envtest]  builds the parts of a cluster that are missing, all or those of an envtest
 """
 
@@ -10,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.cluster import binaries, engine, images, kind, release
+from tests.cluster import binaries, engine, images, kind, manifests, release
 from tests.cluster.binaries import BuildError
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.progress import progress
@@ -55,7 +57,20 @@ def down() -> None:
         return
     engine.start()
     kind.down(_NAME)
-    engine.stop()
+    kind.stop_idle_engine()
+
+
+def prepare() -> None:
+    try:
+        binaries.ensure(binaries.ENVTEST)
+        if (reason := kind.unavailable()) is None:
+            kind.prepare()
+            images.prepare()
+        else:
+            progress(f"no kind here: {reason}")
+    except BuildError as error:
+        # The tests say what they leave out, and fail where nothing may be left out.
+        progress(f"goes on without: {error}")
 
 
 def main(arguments: list[str]) -> int:
@@ -67,6 +82,14 @@ def main(arguments: list[str]) -> int:
         case ["images"]:
             built = images.build(os.environ.get("IMAGE_REGISTRY", ""))
             sys.stdout.write(f"{built.operator}\n{built.bot}\n")
+        case ["prepare"]:
+            prepare()
+        case ["manifests"]:
+            manifests.write()
+        case ["manifests", "--check"]:
+            differences = manifests.differences()
+            sys.stderr.write(differences)
+            return 1 if differences else 0
         case ["binaries"]:
             binaries.ensure(binaries.ALL)
         case ["binaries", "envtest"]:

@@ -17,6 +17,7 @@ _PID_FILE = CACHE / "dockerd.pid"
 _LOG = CACHE / "dockerd.log"
 _STARTS_WITHIN = 60.0
 _STOPS_WITHIN = 30.0
+_PULLS_WITHIN = 600.0
 
 
 def unavailable() -> str | None:
@@ -88,6 +89,15 @@ def docker(*arguments: str, check: bool = True, stdin: bytes | None = None) -> s
 def has_image(image: str) -> bool:
     """Whether the engine holds `image`."""
     return docker("image", "inspect", image, check=False).returncode == 0
+
+
+def pull(image: str) -> bool:
+    """Pull `image`; False where it cannot be had."""
+    try:
+        done = subprocess.run(["docker", "pull", "-q", image], capture_output=True, timeout=_PULLS_WITHIN, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 def ensure_buildx() -> None:

@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[2]
 _DOCKERFILES = (("opensqt/operator", "Dockerfile.operator"), ("opensqt/bot", "Dockerfile.bot"))
 _BASE = "python:3.12-slim"
 _DEBIAN_BASE = "opensqt/python:bookworm"
-_PULL_WITHIN = 300.0
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -38,6 +37,16 @@ def build(registry: str = "") -> Images:
     return Images(*(_build(f"{registry}/{image}".lstrip("/"), dockerfile, base) for image, dockerfile in _DOCKERFILES))
 
 
+def prepare() -> None:
+    """Have what `build` needs that takes long: BuildKit and the base image.
+
+    Raises:
+        BuildError: one of them cannot be had.
+    """
+    engine.ensure_buildx()
+    _base_image()
+
+
 def _build(repository: str, dockerfile: str, base: str) -> str:
     progress(f"building {repository} on {base}")
     # The host's network and CA bundle, for the builds' pip alone: nothing of them stays in the image.
@@ -58,12 +67,7 @@ def _base_image() -> str:
         if engine.has_image(base):
             return base
     progress(f"pulling {_BASE}")
-    try:
-        done = subprocess.run(["docker", "pull", "-q", _BASE], capture_output=True, timeout=_PULL_WITHIN, check=False)
-        pulled = done.returncode == 0
-    except subprocess.TimeoutExpired:
-        pulled = False
-    if pulled:
+    if engine.pull(_BASE):
         return _BASE
     progress(f"it cannot be pulled: building {_DEBIAN_BASE} by mmdebstrap (a minute)")
     archive = CACHE / "python.tar"

@@ -1,6 +1,7 @@
 """A kind cluster with a kubeconfig of its own, on a node image that is pulled, or built where it cannot be."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,12 +10,34 @@ from tests.cluster.binaries import BIN, CACHE, KIND, KUBERNETES, BuildError
 from tests.cluster.progress import progress
 
 _NODE_IMAGE = f"opensqt/kind-node:v{KUBERNETES}"
+_PUBLISHED = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
+"""The default of this version of kind, by digest."""
 _NODE_SCRIPT = Path(__file__).with_name("node-image.sh")
 
 
 def kubeconfig(name: str) -> Path:
     """The kubeconfig of the cluster `name`; nobody's current context is touched."""
     return CACHE / f"kubeconfig-{name}"
+
+
+def unavailable() -> str | None:
+    """Why this machine cannot have a kind cluster, or None."""
+    for tool in binaries.missing(binaries.CLIENTS):
+        if shutil.which(tool) is None and shutil.which("go") is None:
+            return f"{tool} is not on PATH, and building it needs Go"
+    return engine.unavailable()
+
+
+def prepare() -> None:
+    """Have an engine, the clients and a node image, so that `up` takes seconds.
+
+    Raises:
+        BuildError: one of them cannot be had.
+    """
+    engine.start()
+    for tool in binaries.CLIENTS:
+        binaries.tool(tool)
+    _node_image()
 
 
 def exists(name: str) -> bool:
@@ -35,18 +58,21 @@ def up(name: str) -> Path:
     if exists(name):
         _kind("export", "kubeconfig", "--name", name, "--kubeconfig", str(kubeconfig(name)))
         return kubeconfig(name)
-    if not engine.has_image(_NODE_IMAGE):
-        progress(f"creating the kind cluster {name} with kind's published node image")
-        try:
-            _create(name, own_image=False)
-        except BuildError as error:
-            progress(f"that cannot be: {str(error).strip().splitlines()[-1]}")
-            _kind("delete", "cluster", "--name", name)
-            build_node_image()
-        else:
-            return kubeconfig(name)
+    image = _node_image()
+    config: dict[str, object] = {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "nodes": [{"role": "control-plane", "image": image}],
+    }
+    if image == _NODE_IMAGE:
+        # It carries a network of its own, for one node, and runs where the host still has cgroup v1.
+        config["networking"] = {"disableDefaultCNI": True, "ipFamily": "ipv4"}
+        config["kubeadmConfigPatches"] = ["kind: KubeletConfiguration\nfailCgroupV1: false\n"]
     progress(f"creating the kind cluster {name}")
-    _create(name, own_image=True)
+    _kind(
+        "create", "cluster", "--name", name, "--kubeconfig", str(kubeconfig(name)), "--wait", "180s", "--config", "-",
+        stdin=json.dumps(config),
+    )  # fmt: skip
     return kubeconfig(name)
 
 
@@ -74,17 +100,23 @@ def build_node_image() -> None:
         raise BuildError(f"the node image cannot be built:\n{done.stderr[-4000:]}")
 
 
-def _create(name: str, *, own_image: bool) -> None:
-    config: dict[str, object] = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"}
-    if own_image:
-        # It carries a network of its own, for one node, and runs where the host still has cgroup v1.
-        config["networking"] = {"disableDefaultCNI": True, "ipFamily": "ipv4"}
-        config["nodes"] = [{"role": "control-plane", "image": _NODE_IMAGE}]
-        config["kubeadmConfigPatches"] = ["kind: KubeletConfiguration\nfailCgroupV1: false\n"]
-    _kind(
-        "create", "cluster", "--name", name, "--kubeconfig", str(kubeconfig(name)), "--wait", "180s", "--config", "-",
-        stdin=json.dumps(config),
-    )  # fmt: skip
+def stop_idle_engine() -> None:
+    """End the engine that we started, unless another cluster runs on it."""
+    if not _kind("get", "clusters").split():
+        engine.stop()
+
+
+def _node_image() -> str:
+    """kind's published node image where the engine has it or can pull it, else our own; built where it is missing."""
+    for image in (_NODE_IMAGE, _PUBLISHED):
+        if engine.has_image(image):
+            return image
+    progress(f"pulling {_PUBLISHED}")
+    if engine.pull(_PUBLISHED):
+        return _PUBLISHED
+    progress("it cannot be pulled")
+    build_node_image()
+    return _NODE_IMAGE
 
 
 def _kind(*arguments: str, stdin: str | None = None) -> str:

@@ -13,7 +13,7 @@ from tests.cluster.progress import progress
 RELEASE = "opensqt"
 NAMESPACE = "opensqt-system"
 EXAMPLE = ROOT / "examples/gridbot.yaml"
-_CHART = ROOT / "charts/opensqt"
+CHART = ROOT / "charts/opensqt"
 _TRADES_WITHIN = 180.0
 
 
@@ -27,9 +27,7 @@ def install(kubectl: Kubectl, images: Images, *settings: str) -> None:
     values = [f"image.{name}.{key}={value}" for name, image in (("operator", images.operator), ("bot", images.bot))
               for key, value in zip(("repository", "tag"), image.rsplit(":", 1), strict=True)]  # fmt: skip
     sets = [word for value in (*values, *settings) for word in ("--set", value)]
-    helm(
-        kubectl, "upgrade", "--install", RELEASE, str(_CHART), "--create-namespace", *sets, "--wait", "--timeout", "3m"
-    )
+    helm(kubectl, "upgrade", "--install", RELEASE, str(CHART), "--create-namespace", *sets, "--wait", "--timeout", "3m")
 
 
 def uninstall(kubectl: Kubectl) -> None:
