@@ -1,6 +1,7 @@
 """Events and actions to and from JSON-able objects: the form in which the journal keeps them.
 
-An object has `k`, the kind with its version (`OrderFilled/1`), and the fields by name; a field at its default is left out.
+An object has `k`, the kind with its version (`OrderFilled/1`), and the fields by name;
+a field at its default is left out.
 A kind whose fields change their meaning gets the next version and keeps a reader of the old one, for journals are kept.
 """
 
@@ -21,7 +22,7 @@ def encode_event(event: Event) -> dict[str, Any]:
 
 def decode_event(data: dict[str, Any]) -> Event:
     """Raises UnreadableError for a kind or field that this version does not know."""
-    return cast(Event, _decode(_EVENTS, data))
+    return cast("Event", _decode(_EVENTS, data))
 
 
 def encode_action(action: Action) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def encode_action(action: Action) -> dict[str, Any]:
 
 def decode_action(data: dict[str, Any]) -> Action:
     """Raises UnreadableError for a kind or field that this version does not know."""
-    return cast(Action, _decode(_ACTIONS, data))
+    return cast("Action", _decode(_ACTIONS, data))
 
 
 def _encode(value: Event | Action) -> dict[str, Any]:

@@ -1,50 +1,233 @@
-"""The engine: events in, actions out (being filled in)."""
+"""The engine: one bot's state machine over a log of events. See docs/architecture.md and docs/engine.md."""
 
 from typing import Any
 
+from opensqt.engine import lifecycle, specification
 from opensqt.engine.actions import Action
-from opensqt.engine.events import Event
-from opensqt.engine.market import Market
-from opensqt.engine.view import BreakerView, EngineView, Phase
+from opensqt.engine.breaker import Trip
+from opensqt.engine.config import EngineConfig
+from opensqt.engine.events import (
+    AccountReported,
+    CancelFailed,
+    ClockTicked,
+    Configured,
+    Event,
+    FeedChanged,
+    Goal,
+    LookUpFailed,
+    OrderFilled,
+    OrderNotFound,
+    OrderReported,
+    PlaceFailed,
+    PositionReported,
+    PriceChanged,
+    Started,
+)
+from opensqt.engine.grid import Grid, grid_of
+from opensqt.engine.json_form import UnreadableError, from_json, to_json
+from opensqt.engine.market import Market, from_money
+from opensqt.engine.orders import Stage
+from opensqt.engine.planner import Planner
+from opensqt.engine.quiet import Band, next_wake, quiet_band
+from opensqt.engine.reconciliation import on_account, on_position
+from opensqt.engine.state import PRICE_FEED, HaltReason, State, Turn
+from opensqt.engine.status import view_of
+from opensqt.engine.view import EngineView
+from opensqt.engine.winding_down import wind_down
+
+SNAPSHOT_VERSION = 1
 
 
 class Engine:
-    """One bot's state machine. `on` never raises on what an exchange may say; see docs/engine.md."""
+    """Takes events, returns actions. No event makes it raise, whatever an exchange may say, in any order."""
 
     def __init__(self, market: Market, bot_uid: str) -> None:
-        self.market = market
-        self.bot_uid = bot_uid
+        if market.tick_value <= 0:
+            raise ValueError(f"{market.symbol}: tick size x lot size is below 10^-12 of the quote currency")
+        self._market = market
+        self._bot_uid = bot_uid
+        self._state = State()
+        self._time = 0
+        self._wake_at: int | None = None
+        self._low: int | None = 0
+        self._high: int | None = 0
         self.dirty = False
+        """Whether the last event changed anything that must be durable."""
 
     def on(self, event: Event) -> list[Action]:
-        """Takes one event; returns what must be done, after `dirty` says whether the event must be kept."""
-        return []
+        """Takes one event; returns what must be done. Afterwards `dirty` says whether the event must be kept."""
+        self._time = event.time
+        if type(event) is PriceChanged and self._is_quiet(event.price):
+            self._state.last_price = event.price
+            self.dirty = False
+            return []
+        turn = Turn(event.time, self._market, self._bot_uid, self._state)
+        self._take(turn, event)
+        self._plan(turn)
+        self._wake_at = next_wake(self._state, turn.now)
+        self._low, self._high = quiet_band(self._state, self._market, self._grid(), self._wake_at)
+        self.dirty = turn.changed
+        return turn.actions
 
-    def quiet_band(self) -> tuple[int | None, int | None]:
-        """Prices (ticks) strictly between have no consequence; None is unbounded, (p, p) means that every price counts."""
-        return (0, 0)
+    def quiet_band(self) -> Band:
+        """Prices (ticks) strictly between have no consequence; None is unbounded, (p, p): every price counts."""
+        return self._low, self._high
 
     @property
     def wake_at(self) -> int | None:
-        """When the engine wants a ClockTicked, in microseconds."""
-        return None
-
-    def view(self) -> EngineView:
-        breaker = BreakerView(False, "", "", 0, 0, 0)
-        return EngineView(0, 0, 0, Phase.STARTING, "", "", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, breaker, (), ())
+        """When the engine wants a ClockTicked, in microseconds; None for never."""
+        return self._wake_at
 
     def live_orders(self) -> list[str]:
-        """Client ids of all orders that are open, in flight or in doubt."""
-        return []
+        """Client ids of all orders that are open, in flight or in doubt, oldest first."""
+        return list(self._state.orders.live)
 
     @property
     def wound_down(self) -> bool:
-        """Whether the goal was to stop or close and nothing of this bot is left at the exchange."""
-        return False
+        """Whether the goal was to stop or close, and nothing of this bot is left at the exchange."""
+        return self._state.wound_down
+
+    def view(self) -> EngineView:
+        """What a status is made of, as of the last event."""
+        return view_of(self._state, self._market, self._time)
 
     def snapshot(self) -> dict[str, Any]:
-        return {}
+        """The whole state as JSON-able data."""
+        return {"version": SNAPSHOT_VERSION, "units": self._units(self._market), "state": to_json(self._state)}
 
     @classmethod
     def restore(cls, market: Market, bot_uid: str, snapshot: dict[str, Any]) -> "Engine":
-        return cls(market, bot_uid)
+        """The engine whose snapshot this is. Raises UnreadableError, also where tick or lot size have changed since."""
+        if snapshot.get("version") != SNAPSHOT_VERSION:
+            raise UnreadableError(f"snapshot of version {snapshot.get('version')!r}, this one reads {SNAPSHOT_VERSION}")
+        if snapshot.get("units") != cls._units(market):
+            raise UnreadableError(
+                f"{market.symbol}: the journal is in ticks and lots of {snapshot.get('units')}, "
+                f"the exchange has {cls._units(market)} now"
+            )
+        engine = cls(market, bot_uid)
+        engine._state = from_json(State, snapshot.get("state"))
+        engine._wake_at = next_wake(engine._state, 0)
+        engine._low = engine._high = engine._state.last_price
+        return engine
+
+    @staticmethod
+    def _units(market: Market) -> list[str]:
+        return [market.symbol, f"{market.tick_size.normalize():f}", f"{market.lot_size.normalize():f}"]
+
+    def _is_quiet(self, price: int) -> bool:
+        return (self._low is None or self._low < price) and (self._high is None or price < self._high)
+
+    def _grid(self) -> Grid | None:
+        config, anchor = self._state.config, self._state.anchor
+        if config is None or not anchor or not specification.has_grid(config):
+            return None
+        return grid_of(config, anchor)
+
+    # --- what an event says ---
+
+    def _take(self, turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one case a kind of event
+        match event:
+            case PriceChanged():
+                self._on_price(turn, event)
+            case OrderFilled():
+                lifecycle.on_filled(turn, event)
+            case OrderReported():
+                lifecycle.on_reported(turn, event)
+            case PlaceFailed():
+                lifecycle.on_place_failed(turn, event)
+            case CancelFailed():
+                lifecycle.on_cancel_failed(turn, event)
+            case OrderNotFound():
+                lifecycle.on_not_found(turn, event)
+            case LookUpFailed():
+                lifecycle.on_look_up_failed(turn, event)
+            case AccountReported():
+                on_account(turn, event)
+            case PositionReported():
+                on_position(turn, event)
+            case FeedChanged():
+                self._on_feed(turn, event)
+            case Configured():
+                specification.on_configured(turn, event)
+            case Started():
+                self._on_started(turn, event)
+            case ClockTicked():
+                pass
+
+    def _on_price(self, turn: Turn, event: PriceChanged) -> None:
+        state = self._state
+        if event.price <= 0:
+            return
+        state.last_price = event.price
+        if not state.fresh and PRICE_FEED not in state.feeds_lost:
+            state.fresh = turn.changed = True
+        if not state.anchor:
+            state.anchor, turn.changed = event.price, True
+            turn.tell("Anchored", f"the grid's levels are counted from {self._market.from_ticks(event.price)}")
+        for order in state.orders.live.values():
+            if order.stage is Stage.OPEN and not order.due and order.passed_by(event.price):
+                order.due, turn.changed = event.time + lifecycle.OVERDUE_TIME, True
+
+    def _on_feed(self, turn: Turn, event: FeedChanged) -> None:
+        state = self._state
+        was_lost = event.feed in state.feeds_lost
+        if event.healthy == (not was_lost) and state.feeds_lost.get(event.feed, "") == event.message:
+            return
+        turn.changed = True
+        if not event.healthy:
+            state.feeds_lost[event.feed] = event.message
+            state.fresh &= event.feed != PRICE_FEED
+            return
+        if state.feeds_lost.pop(event.feed, None) is not None:
+            if event.feed != PRICE_FEED:
+                lifecycle.doubt_all(turn)
+            if state.halt == HaltReason.CREDENTIALS:
+                specification.unhalt(turn)
+
+    def _on_started(self, turn: Turn, event: Started) -> None:
+        state = self._state
+        if event.epoch <= state.epoch:
+            return
+        turn.changed = True
+        state.epoch = event.epoch
+        state.fresh = False
+        state.feeds_lost.clear()
+        for slot in state.slots.by_number.values():
+            slot.refused = False
+        specification.unhalt(turn)
+        lifecycle.doubt_all(turn)
+
+    # --- what follows from it ---
+
+    def _plan(self, turn: Turn) -> None:
+        state, config = self._state, self._state.config
+        for order in list(state.orders.live.values()):
+            if 0 < order.due <= turn.now:
+                lifecycle.on_due(turn, order)
+        if not state.epoch or config is None:
+            return
+        specification.check(turn, config)
+        if state.anchor:
+            self._watch_breaker(turn, config)
+        if state.goal in {Goal.STOP, Goal.CLOSE}:
+            wind_down(turn, config)
+        elif (grid := self._grid()) is not None:
+            Planner(turn, config, grid).run()
+
+    def _watch_breaker(self, turn: Turn, config: EngineConfig) -> None:
+        state, breaker = self._state, self._state.breaker
+        if 0 < breaker.resets_at(config) <= turn.now:
+            specification.close_breaker(turn, "its cooldown is over")
+        pnl = state.ledger.pnl(turn.lot_value)
+        turn.changed |= breaker.follow(config, pnl)
+        trip = breaker.tripped(config, state.ledger, pnl)
+        if trip is None:
+            return
+        if trip is Trip.CONSECUTIVE_LOSSES:
+            message = f"{state.ledger.losses} losing exits in a row"
+        else:
+            lost, allowed = from_money(breaker.peak - pnl), from_money(breaker.limit(config))
+            message = f"PnL is {lost:f} below its peak, {allowed:f} are allowed"
+        breaker.trip(turn.now, trip, message)
+        turn.warn("BreakerOpened", f"{trip}: {message}")

@@ -95,7 +95,8 @@ class PositionReported:
 class OrderReported:
     """An order as the exchange has it now: an answer to a placement, cancel or look-up, or a stream's message.
 
-    `filled` is cumulative, in lots. It says only how many fills must still arrive: positions change by `OrderFilled` alone.
+    `filled` is cumulative, in lots. It says only how many fills must still arrive: positions change by `OrderFilled`
+    alone.
     """
 
     time: int

@@ -1,7 +1,7 @@
 """Dataclasses to and from JSON-able data, by their type hints: what the journal and the snapshots are made of.
 
-Understood are int, str, bool, StrEnum, X | None, list[X], dict[int or str, X] and dataclasses of these. A field that has
-its plain default is left out; an unknown field raises, so that nothing newer is ever read by halves.
+Understood are int, str, bool, StrEnum, X | None, list[X], dict[int or str, X] and dataclasses of these. A field that
+has its plain default is left out; an unknown field raises, so that nothing newer is ever read by halves.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ def to_json(value: Any) -> Json:
 def from_json(kind: type[T], data: Json) -> T:
     """The dataclass `kind` from what `to_json` made. Raises UnreadableError."""
     try:
-        return cast(T, _reader(kind)(data))
+        return cast("T", _reader(cast("Any", kind))(data))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnreadableError(f"not a {kind.__name__}: {error}") from error
 
@@ -45,7 +45,7 @@ def from_json(kind: type[T], data: Json) -> T:
 @cache
 def _defaults(kind: type) -> list[tuple[str, Any]]:
     """Names of the fields with their defaults; what `MISSING` or a default factory stands for equals no value."""
-    return [(field.name, field.default) for field in dataclasses.fields(kind)]
+    return [(field.name, field.default) for field in dataclasses.fields(kind) if field.init]
 
 
 @cache

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
 MONEY_SCALE = 10**12
-"""Units of money in one unit of quote currency: exact for every tick x lot and every fee that the five exchanges have."""
+"""Units of money in one unit of quote currency: exact for every tick x lot and fee that the five exchanges have."""
 
 
 def to_money(amount: Decimal) -> int:

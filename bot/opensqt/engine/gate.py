@@ -1,0 +1,146 @@
+"""The one gate that every order passes before it is placed, again or for the first time."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from opensqt.engine.client_id import Leg
+from opensqt.engine.config import EngineConfig
+from opensqt.engine.events import Goal
+from opensqt.engine.market import Market
+from opensqt.engine.state import State
+
+
+class Closed(StrEnum):
+    """Why the gate is closed."""
+
+    NOT_STARTED = "NotStarted"
+    NO_PRICE = "NoPrice"
+    HALTED = "Halted"
+    FEED_LOST = "FeedLost"
+    BACKING_OFF = "BackingOff"
+    GOAL = "Goal"
+    REFUSED = "Refused"
+    BREAKER_OPEN = "BreakerOpen"
+    MARGIN_LOCKED = "MarginLocked"
+    PRICE_BAND = "PriceBand"
+    TOO_SMALL = "TooSmall"
+    MAX_OPEN_ORDERS = "maxOpenOrders"
+    MAX_POSITION = "maxPosition"
+    MAX_NOTIONAL = "maxNotional"
+    MAX_LEVERAGE = "maxLeverage"
+
+
+ROOM = frozenset({Closed.MAX_OPEN_ORDERS, Closed.MAX_POSITION, Closed.MAX_NOTIONAL, Closed.MAX_LEVERAGE})
+"""Reasons that go when other orders go."""
+
+
+@dataclass(slots=True)
+class Exposure:
+    """What is held and what live orders may still add: lots, money, number of orders."""
+
+    position: int
+    position_money: int
+    entry_lots: int
+    entry_money: int
+    orders: int
+
+    @classmethod
+    def of(cls, state: State, market: Market, *, without_unwanted: bool = False, but: str = "") -> "Exposure":
+        """The exposure now; or what it will be when all cancels are through; `but` leaves out one order."""
+        position = state.ledger.total.lots
+        exposure = cls(position, market.notional(state.last_price, abs(position)), 0, 0, 0)
+        for order in state.orders.live.values():
+            if not (without_unwanted and order.unwanted) and order.client_id != but:
+                exposure.add(
+                    order.leg, market.notional(order.price or state.last_price, order.remaining), order.remaining
+                )
+        return exposure
+
+    def add(self, leg: Leg, money: int, lots: int) -> None:
+        self.orders += 1
+        if leg is Leg.ENTRY:
+            self.entry_lots += lots
+            self.entry_money += money
+
+    @property
+    def lots(self) -> int:
+        return self.position + self.entry_lots
+
+    @property
+    def money(self) -> int:
+        return self.position_money + self.entry_money
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The gate as it stands at one moment: each method says why it is closed, or None."""
+
+    state: State
+    config: EngineConfig
+    market: Market
+    now: int
+
+    def any_order(self) -> Closed | None:
+        """For every order."""
+        state = self.state
+        if not state.epoch:
+            return Closed.NOT_STARTED
+        if state.halt:
+            return Closed.HALTED
+        if state.feeds_lost:
+            return Closed.FEED_LOST
+        return Closed.BACKING_OFF if self.now < state.backing_off_until else None
+
+    def entries(self) -> Closed | None:
+        """For every entry."""
+        state = self.state
+        reasons = (
+            (not state.fresh, Closed.NO_PRICE),
+            (state.goal is not Goal.RUN, Closed.GOAL),
+            (bool(state.refusal), Closed.REFUSED),
+            (state.breaker.open, Closed.BREAKER_OPEN),
+            (self.now < state.margin_locked_until, Closed.MARGIN_LOCKED),
+        )
+        return self.any_order() or next((closed for holds, closed in reasons if holds), None)
+
+    def entry(self, exposure: Exposure, price: int, lots: int) -> Closed | None:
+        """For this entry, beside all that is in `exposure`."""
+        if closed := self.entries():
+            return closed
+        if not self.in_band(price):
+            return Closed.PRICE_BAND
+        money = self.market.notional(price, lots)
+        if lots < max(1, self.market.min_quantity) or money < self.market.min_notional:
+            return Closed.TOO_SMALL
+        return self.too_much(exposure, orders=1, lots=lots, money=money)
+
+    def exit(self, exposure: Exposure) -> Closed | None:
+        """For a level's exit: it only reduces, so that no limit but the number of orders holds it."""
+        if closed := self.any_order():
+            return closed
+        if not self.state.fresh:
+            return Closed.NO_PRICE
+        if self.state.goal not in {Goal.RUN, Goal.PAUSE}:
+            return Closed.GOAL
+        return Closed.MAX_OPEN_ORDERS if exposure.orders >= self.config.max_open_orders else None
+
+    def closing(self) -> Closed | None:
+        """For the order that closes the position."""
+        return self.any_order() or (None if self.state.goal is Goal.CLOSE else Closed.GOAL)
+
+    def too_much(self, exposure: Exposure, *, orders: int = 0, lots: int = 0, money: int = 0) -> Closed | None:
+        """The first limit that would be passed with so much more."""
+        config, equity = self.config, self.state.equity
+        if exposure.orders + orders > config.max_open_orders:
+            return Closed.MAX_OPEN_ORDERS
+        if 0 < config.max_position < exposure.lots + lots:
+            return Closed.MAX_POSITION
+        if 0 < config.max_notional < exposure.money + money:
+            return Closed.MAX_NOTIONAL
+        if equity is not None and config.max_leverage * equity < exposure.money + money:
+            return Closed.MAX_LEVERAGE
+        return None
+
+    def in_band(self, price: int) -> bool:
+        """Whether entries may lie at this price, by the spec's lower and upper."""
+        return self.config.lower <= price and not 0 < self.config.upper < price

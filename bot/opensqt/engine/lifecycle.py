@@ -1,0 +1,274 @@
+"""The life of an order: what the exchange's answers, in any order and any number, make of it."""
+
+from opensqt.engine.actions import Cancel, LookUp
+from opensqt.engine.client_id import Leg, parse
+from opensqt.engine.events import (
+    CancelFailed,
+    LookUpFailed,
+    OrderFilled,
+    OrderNotFound,
+    OrderReported,
+    OrderState,
+    PlaceFailed,
+    Remedy,
+)
+from opensqt.engine.orders import Order, Stage
+from opensqt.engine.settlement import book, finish, slot_of
+from opensqt.engine.state import HaltReason, Turn
+
+ANSWER_TIME = 30_000_000
+"""Microseconds after which a placement or cancel that nobody has answered is looked up."""
+FILLS_TIME = 1_000_000
+"""How long fills may be behind the report that speaks of them."""
+ABSENCE_TIME = 2_000_000
+"""Between two answers that an order is absent, before it is given up: it may have been on its way."""
+OVERDUE_TIME = 5_000_000
+"""How long an open order may stay unfilled with the price beyond its own."""
+LOOK_UP_TIME = 1_000_000
+"""After which a look-up without an answer is asked again; twice as long each time."""
+RETRY_TIME = 500_000
+MARGIN_LOCK = 10_000_000
+MOST_DENIALS = 8
+MOST_REFUSED = 3
+"""Orders refused as wrong, in a row, before the bot halts."""
+_LONGEST = 60_000_000
+_STRANGERS = 16
+
+
+def _backoff(first: int, order: Order) -> int:
+    return min(_LONGEST, first << min(order.tries, 10))
+
+
+def look_up(turn: Turn, order: Order) -> None:
+    """Asks what the order is, and again, less and less often, until that is known."""
+    order.doubt = True
+    order.due = turn.now + _backoff(LOOK_UP_TIME, order)
+    order.tries += 1
+    turn.do(LookUp(order.client_id))
+
+
+def send(turn: Turn, order: Order) -> None:
+    """Places the order; the gate has been passed."""
+    order.stage, order.doubt, order.absences = Stage.SUBMITTING, False, 0
+    order.due = turn.now + ANSWER_TIME
+    turn.do(order.place())
+
+
+def withdraw(turn: Turn, order: Order) -> None:
+    """The order is not wanted any more. Idempotent; it is cancelled as soon as the exchange is known to have it."""
+    if order.unwanted or order.stage is Stage.SETTLING:
+        return
+    order.unwanted = turn.changed = True
+    if order.stage is Stage.WAITING:
+        give_up(turn, order)
+    elif order.stage is Stage.OPEN and not order.doubt:
+        _cancel(turn, order)
+
+
+def give_up(turn: Turn, order: Order) -> None:
+    """Drops an order that the exchange does not have; where that was said but once, after asking again."""
+    turn.changed = True
+    if order.absences < 2:
+        order.stage, order.doubt, order.due = Stage.SUBMITTING, True, turn.now + ABSENCE_TIME
+        return
+    slot = slot_of(turn, order)
+    if slot.order == order.client_id:
+        slot.order = ""
+    turn.state.orders.give_up(order)
+
+
+def _cancel(turn: Turn, order: Order) -> None:
+    order.due = turn.now + ANSWER_TIME
+    turn.do(Cancel(order.client_id))
+
+
+def on_due(turn: Turn, order: Order) -> None:
+    """The order's time is up without the news it waited for. (WAITING orders are the planner's.)"""
+    if order.stage is not Stage.WAITING:
+        look_up(turn, order)
+
+
+def on_reported(turn: Turn, event: OrderReported) -> None:
+    order = _find(turn, event.client_id, speaks=event.state is OrderState.OPEN or event.filled > 0)
+    if order is None:
+        return
+    turn.changed = True
+    order.seen, order.absences = True, 0
+    order.reported = max(order.reported, event.filled)
+    if event.state is not OrderState.OPEN:
+        _over(turn, order, event)
+    elif order.stage is not Stage.SETTLING:
+        _is_open(turn, order)
+
+
+def _is_open(turn: Turn, order: Order) -> None:
+    resolved = order.doubt or order.stage is not Stage.OPEN
+    order.stage = Stage.OPEN
+    turn.state.refused_in_a_row = 0
+    if resolved:
+        order.doubt, order.due = False, 0
+        if order.unwanted:
+            _cancel(turn, order)
+        else:
+            order.tries = 0
+    if order.filled < order.reported:
+        order.due = min(order.due or turn.now + FILLS_TIME, turn.now + FILLS_TIME)
+
+
+def _over(turn: Turn, order: Order, event: OrderReported) -> None:
+    if event.state is OrderState.FILLED and not event.filled:
+        order.reported = max(order.reported, order.lots)
+    order.would_cross |= event.would_cross
+    if order.filled >= order.reported:
+        finish(turn, order)
+    elif order.stage is not Stage.SETTLING:
+        order.stage, order.doubt, order.tries, order.due = Stage.SETTLING, False, 0, turn.now + FILLS_TIME
+    elif order.doubt:
+        order.doubt, order.due = False, turn.now + _backoff(FILLS_TIME, order)
+
+
+def on_filled(turn: Turn, event: OrderFilled) -> None:
+    order = _find(turn, event.client_id, speaks=True)
+    if order is None or event.trade_id in order.trades:
+        return
+    turn.changed = True
+    order.seen, order.absences = True, 0
+    book(turn, order, event)
+    if order.stage is Stage.WAITING:
+        order.stage = Stage.SUBMITTING
+        look_up(turn, order)
+    if order.filled >= (order.reported if order.stage is Stage.SETTLING else order.lots):
+        finish(turn, order)
+    elif order.stage is Stage.OPEN and not order.doubt and not order.unwanted and order.filled >= order.reported:
+        order.due = 0
+
+
+def on_place_failed(turn: Turn, event: PlaceFailed) -> None:
+    order = turn.state.orders.live.get(event.client_id)
+    if order is None:
+        return
+    turn.changed = True
+    if order.seen or event.remedy in {Remedy.LOOK_UP, Remedy.DUPLICATE, Remedy.UNKNOWN_ORDER}:
+        order.seen |= event.remedy is Remedy.DUPLICATE
+        if order.stage is not Stage.SETTLING:
+            look_up(turn, order)
+        return
+    if event.remedy in {Remedy.RETRY, Remedy.BACK_OFF}:
+        order.stage, order.doubt, order.absences = Stage.WAITING, False, 2
+        order.due = max(event.retry_at, turn.now + RETRY_TIME)
+        if event.remedy is Remedy.BACK_OFF:
+            turn.state.backing_off_until = max(turn.state.backing_off_until, order.due)
+        if order.unwanted:
+            give_up(turn, order)
+        return
+    order.would_cross = event.remedy is Remedy.WOULD_CROSS
+    finish(turn, order)
+    turn.state.orders.give_up(order)  # an earlier sending of the same id may still turn up
+    _rejected(turn, order, event)
+
+
+def _rejected(turn: Turn, order: Order, event: PlaceFailed) -> None:
+    """What a placement that was refused for good means beyond its slot."""
+    state = turn.state
+    if event.remedy is Remedy.INSUFFICIENT_MARGIN:
+        state.margin_locked_until = turn.now + MARGIN_LOCK
+        turn.warn("MarginLocked", f"the exchange lacks margin for an order, entries wait for 10 s: {event.message}")
+    elif event.remedy is Remedy.FIX_REQUEST:
+        slot_of(turn, order).refused = True
+        state.refused_in_a_row += 1
+        turn.warn("OrderRefused", f"the exchange calls the order {order.client_id} wrong: {event.message}")
+        if state.refused_in_a_row >= MOST_REFUSED:
+            turn.halt(HaltReason.ORDERS_REFUSED, event.message)
+    else:
+        _halt(turn, event.remedy, event.message)
+
+
+def on_cancel_failed(turn: Turn, event: CancelFailed) -> None:
+    order = turn.state.orders.live.get(event.client_id)
+    if order is None or order.stage is Stage.SETTLING:
+        return
+    turn.changed = True
+    _halt(turn, event.remedy, event.message)
+    if not order.tries and event.remedy in {Remedy.UNKNOWN_ORDER, Remedy.LOOK_UP, Remedy.DUPLICATE}:
+        look_up(turn, order)
+    else:
+        # Looked up then; where it is still open, the cancel is sent again.
+        order.doubt = True
+        order.due = max(event.retry_at, turn.now + _backoff(RETRY_TIME, order))
+        order.tries += 1
+
+
+def on_not_found(turn: Turn, event: OrderNotFound) -> None:
+    order = turn.state.orders.live.get(event.client_id)
+    if order is None:
+        return
+    turn.changed = True
+    if order.seen:
+        # The exchange has had it: it cannot be absent. Ask again, and never forget it.
+        order.doubt = True
+        order.due = turn.now + _backoff(ABSENCE_TIME, order)
+        order.tries += 1
+        if order.tries == MOST_DENIALS:
+            turn.warn("OrderDenied", f"the exchange has had the order {order.client_id} and denies it now: look there")
+    elif order.doubt:
+        order.absences += 1
+        order.stage, order.doubt = Stage.WAITING, False
+        order.due = turn.now + (_backoff(RETRY_TIME, order) if order.tries > 1 else 0)
+        if order.unwanted:
+            give_up(turn, order)
+
+
+def on_look_up_failed(turn: Turn, event: LookUpFailed) -> None:
+    order = turn.state.orders.live.get(event.client_id)
+    if order is not None and order.doubt:
+        turn.changed = True
+        order.due = max(event.retry_at, turn.now + RETRY_TIME)
+
+
+def doubt_all(turn: Turn) -> None:
+    """Nothing is known for certain any more: every order is looked up."""
+    for order in turn.state.orders.live.values():
+        order.tries = 0
+        if order.stage is Stage.WAITING:
+            order.stage, order.absences = Stage.SUBMITTING, 0
+        look_up(turn, order)
+
+
+def _find(turn: Turn, client_id: str, *, speaks: bool) -> Order | None:
+    """The order; one that was given up is back where the exchange `speaks` of it as of one that it has."""
+    orders = turn.state.orders
+    if order := orders.live.get(client_id):
+        return order
+    if speaks and (order := orders.revive(client_id)):
+        slot = slot_of(turn, order)
+        slot.order = slot.order or client_id
+        order.doubt, order.due = True, turn.now + RETRY_TIME
+        turn.warn(
+            "OrderReturned", f"the exchange has the order {client_id} after all, which was given up: cancelling it"
+        )
+        return order
+    if not _issued(turn, client_id) and client_id not in turn.state.strangers:
+        turn.state.strangers = [*turn.state.strangers[-(_STRANGERS - 1) :], client_id]
+        turn.warn("UnknownOrder", f"the exchange speaks of an order that is not this bot's: {client_id}")
+    return None
+
+
+def _issued(turn: Turn, client_id: str) -> bool:
+    """Whether this bot has placed such an order: news of it, when it is not live any more, is old."""
+    key = parse(turn.bot_uid, client_id)
+    if key is None or key.slot > turn.state.slots.issued:
+        return False
+    slot = turn.state.slots.by_number.get(key.slot)
+    if slot is None:
+        return True
+    return (key.cycle, key.attempt) < (slot.cycle, slot.entries if key.leg is Leg.ENTRY else slot.exits)
+
+
+def _halt(turn: Turn, remedy: Remedy, message: str) -> None:
+    reasons = {
+        Remedy.FENCED: HaltReason.FENCED,
+        Remedy.FIX_CREDENTIALS: HaltReason.CREDENTIALS,
+        Remedy.HALT: HaltReason.EXCHANGE,
+    }
+    if reason := reasons.get(remedy):
+        turn.halt(reason, message)

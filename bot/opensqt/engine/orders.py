@@ -1,0 +1,101 @@
+"""Orders that are not known to be finished, and what they may still do to the position."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from opensqt.engine.actions import OrderSide, Place, TimeInForce
+from opensqt.engine.client_id import Leg
+
+
+class Stage(StrEnum):
+    SUBMITTING = "SUBMITTING"
+    """Sent; the exchange has not answered yet."""
+    WAITING = "WAITING"
+    """The exchange does not have it; it is sent again, under the same id, or given up."""
+    OPEN = "OPEN"
+    SETTLING = "SETTLING"
+    """Over, but fills that the exchange speaks of have not arrived."""
+
+
+@dataclass(slots=True)
+class Order:
+    """One order: price in ticks (None at market), quantities in lots, times in microseconds."""
+
+    client_id: str
+    slot: int
+    leg: Leg
+    side: OrderSide
+    price: int | None
+    lots: int
+    time_in_force: TimeInForce
+    stage: Stage = Stage.SUBMITTING
+    seen: bool = False
+    """The exchange has had it."""
+    unwanted: bool = False
+    """It is to be cancelled; the cancel is sent once the exchange is known to have it."""
+    doubt: bool = False
+    """Nobody knows what it is: a look-up decides."""
+    absences: int = 0
+    """Answers in a row that the exchange does not have it; two of them are believed."""
+    due: int = 0
+    """When it is looked up, or sent again; 0 for never."""
+    tries: int = 0
+    filled: int = 0
+    reported: int = 0
+    """Filled, as the exchange says; fills up to it are still to come."""
+    realised: int = 0
+    would_cross: bool = False
+    trades: list[str] = field(default_factory=list)
+    """Ids of the trades counted."""
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.lots - self.filled)
+
+    @property
+    def reduce_only(self) -> bool:
+        return self.leg is Leg.EXIT
+
+    @property
+    def partial(self) -> bool:
+        return 0 < self.filled < self.lots
+
+    def passed_by(self, price: int) -> bool:
+        """Whether the last price is beyond the order's own, so that it should have been filled."""
+        if self.price is None:
+            return False
+        return price < self.price if self.side is OrderSide.BUY else price > self.price
+
+    def place(self) -> Place:
+        return Place(self.client_id, self.side, self.price, self.lots, self.reduce_only, self.time_in_force)
+
+
+@dataclass(slots=True)
+class Orders:
+    """Live orders by client id, oldest first, and the newest ones that were given up without ever having been seen."""
+
+    live: dict[str, Order] = field(default_factory=dict)
+    given_up: list[Order] = field(default_factory=list)
+
+    REMEMBERED = 64
+
+    def entries(self) -> list[Order]:
+        return [order for order in self.live.values() if order.leg is Leg.ENTRY]
+
+    def exits(self) -> list[Order]:
+        return [order for order in self.live.values() if order.leg is Leg.EXIT]
+
+    def give_up(self, order: Order) -> None:
+        """Forgets an order that the exchange does not have, but not so that it could come back as a stranger."""
+        self.live.pop(order.client_id, None)
+        self.given_up = [*self.given_up[-(self.REMEMBERED - 1) :], order]
+
+    def revive(self, client_id: str) -> Order | None:
+        """An order that was given up and turned up after all: it is live again, to be cancelled."""
+        for order in self.given_up:
+            if order.client_id == client_id:
+                self.given_up.remove(order)
+                order.unwanted, order.stage, order.seen = True, Stage.SUBMITTING, True
+                self.live[client_id] = order
+                return order
+        return None

@@ -1,0 +1,52 @@
+"""The exchange's own figures beside ours: account and position."""
+
+from opensqt.engine.breaker import Trip
+from opensqt.engine.events import AccountReported, PositionReported
+from opensqt.engine.lifecycle import look_up
+from opensqt.engine.orders import Stage
+from opensqt.engine.state import Mismatch, Turn
+
+BELIEVED_AFTER = 5_000_000
+"""Microseconds between two reports of the same difference before it counts."""
+_EQUITY_STEP = 1000
+"""Changes of the equity below this part of it are not worth keeping."""
+
+
+def on_account(turn: Turn, event: AccountReported) -> None:
+    """Takes the equity, where it has moved by a thousandth or more; the first one is the base of relative drawdown."""
+    state = turn.state
+    if state.equity is not None and abs(event.equity - state.equity) * _EQUITY_STEP < abs(state.equity):
+        return
+    state.equity, state.available = event.equity, event.available
+    state.breaker.base_equity = state.breaker.base_equity or event.equity
+    turn.changed = True
+
+
+def on_position(turn: Turn, event: PositionReported) -> None:
+    """Compares the position with the sum of the fills.
+
+    A difference first has every order looked up, since a fill may be on its way. If the same difference is still
+    there 5 s later, with nothing in flight or in doubt, the breaker opens: it is never silently put right.
+    """
+    state = turn.state
+    difference = event.lots - state.ledger.total.lots
+    if difference != state.mismatch.lots:
+        state.mismatch = Mismatch(difference, event.time if difference else 0)
+        turn.changed = True
+        if difference:
+            for order in state.orders.live.values():
+                if not order.doubt and order.stage is Stage.OPEN:
+                    look_up(turn, order)
+        return
+    if not difference or event.time - state.mismatch.time < BELIEVED_AFTER or state.breaker.open:
+        return
+    if any(order.doubt or order.stage is not Stage.OPEN for order in state.orders.live.values()):
+        return
+    market = turn.market
+    message = (
+        f"the exchange reports a position of {market.from_lots(event.lots)}, the fills of this bot add up to "
+        f"{market.from_lots(state.ledger.total.lots)}: find out who traded, then change spec.circuitBreaker.resetToken"
+    )
+    state.breaker.trip(event.time, Trip.POSITION_DIVERGENCE, message)
+    turn.warn("BreakerOpened", f"{Trip.POSITION_DIVERGENCE}: {message}")
+    state.mismatch = Mismatch()

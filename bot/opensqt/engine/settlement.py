@@ -1,0 +1,90 @@
+"""What fills and finished orders do to slots, to the ledger and to the breaker."""
+
+from opensqt.engine.actions import OrderSide
+from opensqt.engine.client_id import Leg
+from opensqt.engine.events import OrderFilled
+from opensqt.engine.market import Market
+from opensqt.engine.orders import Order
+from opensqt.engine.slots import CLOSING, Slot
+from opensqt.engine.state import Turn
+
+CROSSED_PAUSE = 500_000
+"""Microseconds between a post-only reject and the next try."""
+SETBACK_PAUSE = 500_000
+LONGEST_PAUSE = 60_000_000
+
+
+def smallest_exit(market: Market) -> int:
+    """Lots that can be sold on their own; less is kept in its slot and sold with what is bought to it."""
+    return max(1, market.min_quantity)
+
+
+def slot_of(turn: Turn, order: Order) -> Slot:
+    return turn.state.slots.by_number.get(order.slot, turn.state.slots.closing)
+
+
+def book(turn: Turn, order: Order, fill: OrderFilled) -> None:
+    """Counts a fill: its own slot first; what that cannot give comes from the other levels, dearest first."""
+    state, slots = turn.state, turn.state.slots
+    order.trades.append(fill.trade_id)
+    order.filled += fill.lots
+    state.ledger.fills += 1
+    own = slot_of(turn, order)
+    if order.leg is Leg.ENTRY:
+        _trade(turn, order, own, lots=fill.lots, price=fill.price, fee=fill.fee)
+        own.settled()
+        return
+    if order.side is OrderSide.BUY:  # closes what was sold too much
+        _trade(turn, order, slots.closing, lots=fill.lots, price=fill.price, fee=fill.fee)
+        return
+    own.settled()
+    sources = ([own] if own.number != CLOSING else []) + [slot for slot in slots.held() if slot is not own]
+    lots, fee = fill.lots, fill.fee
+    for slot in sources:
+        part = min(lots, slot.holding.lots)
+        if part > 0:
+            part_fee = fee * part // lots
+            _trade(turn, order, slot, lots=-part, price=fill.price, fee=part_fee)
+            lots, fee = lots - part, fee - part_fee
+    if lots:
+        _trade(turn, order, slots.closing, lots=-lots, price=fill.price, fee=fee)
+
+
+def _trade(turn: Turn, order: Order, slot: Slot, *, lots: int, price: int, fee: int) -> None:
+    notional = turn.market.notional(price, abs(lots))
+    order.realised += turn.state.ledger.book(slot.holding, lots, notional, fee)
+
+
+def finish(turn: Turn, order: Order) -> None:
+    """The order is over and all its fills are counted."""
+    state, ledger, slot = turn.state, turn.state.ledger, slot_of(turn, order)
+    state.orders.live.pop(order.client_id, None)
+    if slot.order == order.client_id:
+        slot.order = ""
+    _pause(turn, slot, order)
+    if order.leg is Leg.EXIT and order.filled:
+        ledger.exit_done(order.realised)
+        if slot.number != CLOSING and slot.holding.lots == 0:
+            ledger.cycles += 1
+            slot.next_cycle()
+
+
+def _pause(turn: Turn, slot: Slot, order: Order) -> None:
+    """How long the slot waits before its next order."""
+    if order.would_cross:
+        slot.crossed += 1
+        slot.not_before = turn.now + CROSSED_PAUSE
+    elif order.remaining and not order.unwanted:
+        # The exchange ended it by itself. A market order that got something may go on at once.
+        if order.filled:
+            slot.settled()
+        else:
+            set_back(turn, slot)
+    else:
+        slot.settled()
+
+
+def set_back(turn: Turn, slot: Slot) -> None:
+    """The exchange did not want the slot's order: the next one waits, longer each time."""
+    slot.setbacks += 1
+    slot.not_before = turn.now + min(LONGEST_PAUSE, SETBACK_PAUSE * 2 ** min(slot.setbacks - 1, 10))

@@ -1,0 +1,79 @@
+"""The spec in force: what a new one changes, and whether it fits the market at the present price."""
+
+from opensqt.engine.config import EngineConfig
+from opensqt.engine.events import Configured
+from opensqt.engine.market import from_money
+from opensqt.engine.state import Refusal, Turn
+
+
+def on_configured(turn: Turn, event: Configured) -> None:
+    """Takes a newer spec. Of the present generation only another goal is taken (deletion); an older one is ignored."""
+    state = turn.state
+    if event.generation < state.generation and state.config is not None:
+        return
+    if event.generation == state.generation and state.config is not None:
+        if event.goal is state.goal:
+            return
+    else:
+        state.config = event.config
+        state.generation = event.generation
+        for slot in state.slots.by_number.values():
+            slot.refused = False
+        _reset_by_token(turn, event.config)
+    state.goal = event.goal
+    state.wound_down = False
+    unhalt(turn)
+    turn.changed = True
+
+
+def _reset_by_token(turn: Turn, config: EngineConfig) -> None:
+    breaker = turn.state.breaker
+    if breaker.open and breaker.token is not None and breaker.token != config.reset_token:
+        close_breaker(turn, "spec.circuitBreaker.resetToken has changed")
+    breaker.token = config.reset_token
+
+
+def close_breaker(turn: Turn, why: str) -> None:
+    turn.state.breaker.close(turn.state.ledger, turn.state.ledger.pnl(turn.lot_value))
+    turn.tell("BreakerClosed", why)
+
+
+def unhalt(turn: Turn) -> None:
+    """Something has been done about what halted the bot: it tries again."""
+    turn.state.halt = turn.state.halt_message = ""
+    turn.state.refused_in_a_row = 0
+
+
+def check(turn: Turn, config: EngineConfig) -> None:
+    """Refuses entries while the spec does not fit the market, with what would."""
+    refusal, message = _refusal(turn, config)
+    state = turn.state
+    if refusal != state.refusal:
+        state.refusal, state.refusal_message = refusal, message
+        turn.changed = True
+        if refusal:
+            turn.warn("SpecRefused", message)
+
+
+def has_grid(config: EngineConfig) -> bool:
+    return config.step > 0 or config.ratio_ppm > 0
+
+
+def _refusal(turn: Turn, config: EngineConfig) -> tuple[str, str]:
+    market = turn.market
+    if not has_grid(config):
+        return Refusal.SPACING_TOO_SMALL, (
+            f"spec.grid.spacing is smaller than the market's tick: arithmetic must be at least {market.tick_size}, "
+            "geometric at least 0.0001"
+        )
+    price = min(turn.state.last_price, config.upper) if config.upper else turn.state.last_price
+    if price <= 0:
+        return "", ""
+    lot_money = market.notional(price, 1)
+    fewest = max(1, market.min_quantity, -(-market.min_notional // lot_money))
+    if config.order_money >= fewest * lot_money:
+        return "", ""
+    return Refusal.ORDER_TOO_SMALL, (
+        f"spec.order.quoteSize is too small for {market.symbol}: at a price of {market.from_ticks(price)} an order "
+        f"must be worth at least {from_money(fewest * lot_money):f}"
+    )

@@ -1,0 +1,107 @@
+"""All that the engine remembers, and the turn in which one event changes it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from opensqt.engine.accounting import Ledger
+from opensqt.engine.actions import Action, Notify, Severity
+from opensqt.engine.breaker import Breaker
+from opensqt.engine.config import EngineConfig
+from opensqt.engine.events import Goal
+from opensqt.engine.market import Market
+from opensqt.engine.orders import Orders
+from opensqt.engine.slots import Slots
+
+PRICE_FEED = "price"
+"""The name of the price feed in FeedChanged; the return of any other feed puts all orders in doubt."""
+
+
+class HaltReason(StrEnum):
+    """Why nothing at all may be placed."""
+
+    FENCED = "Fenced"
+    CREDENTIALS = "Credentials"
+    EXCHANGE = "Exchange"
+    ORDERS_REFUSED = "OrdersRefused"
+
+
+class Refusal(StrEnum):
+    """Why no entry may be placed: the spec does not fit the market."""
+
+    SPACING_TOO_SMALL = "SpacingTooSmall"
+    ORDER_TOO_SMALL = "OrderTooSmall"
+
+
+@dataclass(slots=True)
+class Mismatch:
+    """The exchange's position less ours, in lots, first seen at `time`; 0 for none."""
+
+    lots: int = 0
+    time: int = 0
+
+
+@dataclass(slots=True)
+class State:
+    """Durable: the same after the same log of events. Prices in ticks, money, microseconds; 0 where unknown."""
+
+    epoch: int = 0
+    generation: int = 0
+    goal: Goal = Goal.RUN
+    config: EngineConfig | None = None
+    last_price: int = 0
+    fresh: bool = False
+    """The last price is one of this instance's, and its feed has not been lost since."""
+    anchor: int = 0
+    equity: int | None = None
+    available: int = 0
+    feeds_lost: dict[str, str] = field(default_factory=dict)
+    halt: str = ""
+    halt_message: str = ""
+    refusal: str = ""
+    refusal_message: str = ""
+    refused_in_a_row: int = 0
+    margin_locked_until: int = 0
+    backing_off_until: int = 0
+    mismatch: Mismatch = field(default_factory=Mismatch)
+    strangers: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    breaker: Breaker = field(default_factory=Breaker)
+    slots: Slots = field(default_factory=Slots)
+    orders: Orders = field(default_factory=Orders)
+    limit_reached: str = ""
+    """The limit that keeps the nearest entry out that the window wants, as in spec.riskLimits."""
+    wound_down: bool = False
+    """The goal of stopping or closing has been reached, and told."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """The handling of one event: what it knows, what it wants done, and whether it changed anything durable."""
+
+    now: int
+    market: Market
+    bot_uid: str
+    state: State
+    actions: list[Action] = field(default_factory=list)
+    changed: bool = False
+
+    def do(self, action: Action) -> None:
+        self.actions.append(action)
+        self.changed = True
+
+    def warn(self, reason: str, message: str) -> None:
+        self.do(Notify(Severity.WARNING, reason, message))
+
+    def tell(self, reason: str, message: str) -> None:
+        self.do(Notify(Severity.NORMAL, reason, message))
+
+    def halt(self, reason: HaltReason, message: str) -> None:
+        """Nothing more is placed; a halt that is there already stays."""
+        if not self.state.halt or reason is HaltReason.FENCED:
+            self.state.halt, self.state.halt_message = reason, message
+            self.warn("Halted", f"{reason}: {message}")
+
+    @property
+    def lot_value(self) -> int:
+        """Money of one lot at the last price."""
+        return self.state.last_price * self.market.tick_value

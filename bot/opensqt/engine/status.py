@@ -1,0 +1,123 @@
+"""The view of a state."""
+
+from dataclasses import replace
+
+from opensqt.engine.actions import OrderSide
+from opensqt.engine.config import PPM, EngineConfig
+from opensqt.engine.events import Goal
+from opensqt.engine.gate import Exposure
+from opensqt.engine.market import Market
+from opensqt.engine.orders import Order, Stage
+from opensqt.engine.settlement import smallest_exit
+from opensqt.engine.slots import Slot, SlotPosition
+from opensqt.engine.state import State
+from opensqt.engine.view import BreakerView, EngineView, LimitView, Phase, SlotView, Unit
+
+
+def view_of(state: State, market: Market, time: int) -> EngineView:
+    """The state as it is shown, as of `time`."""
+    phase, reason, message = _phase(state)
+    ledger, lot_value = state.ledger, state.last_price * market.tick_value
+    pnl = ledger.pnl(lot_value)
+    live = state.orders.live.values()
+    return EngineView(
+        time=time,
+        epoch=state.epoch,
+        generation=state.generation,
+        phase=phase,
+        reason=reason,
+        message=message,
+        last_price=state.last_price,
+        anchor=state.anchor,
+        position=ledger.total.lots,
+        entry_cost=ledger.total.cost,
+        realised=ledger.realised,
+        unrealised=ledger.unrealised(lot_value),
+        fees=ledger.fees,
+        volume=ledger.volume,
+        open_buys=sum(order.side is OrderSide.BUY for order in live),
+        open_sells=sum(order.side is OrderSide.SELL for order in live),
+        fills=ledger.fills,
+        cycles=ledger.cycles,
+        consecutive_losses=ledger.losses,
+        drawdown=max(0, state.breaker.peak - pnl),
+        breaker=_breaker(state),
+        limits=_limits(state, market, state.config) if state.config else (),
+        slots=tuple(
+            _slot(state, market, slot) for slot in sorted(state.slots.by_price.values(), key=lambda s: -s.price)
+        ),
+    )
+
+
+def _phase(state: State) -> tuple[Phase, str, str]:  # noqa: PLR0911 - the first that holds
+    if state.halt:
+        return Phase.HALTED, state.halt, state.halt_message
+    if not state.epoch or state.config is None:
+        return Phase.STARTING, "NotConfigured", "waiting for a spec"
+    if state.goal in {Goal.STOP, Goal.CLOSE}:
+        if state.wound_down:
+            return Phase.STOPPED, "WoundDown", "nothing of this bot is open at the exchange"
+        return Phase.WINDING_DOWN, str(state.goal), f"{len(state.orders.live)} orders are live or in doubt"
+    if state.refusal:
+        return Phase.HALTED, state.refusal, state.refusal_message
+    if state.feeds_lost:
+        feed, message = next(iter(state.feeds_lost.items()))
+        return _usual(state), "FeedLost", f"{feed}: {message}"
+    if not state.fresh:
+        return (Phase.STARTING if not state.anchor else _usual(state)), "NoPrice", "waiting for a price"
+    if state.breaker.open:
+        return _usual(state), "BreakerOpen", state.breaker.message
+    return _usual(state), "", ""
+
+
+def _usual(state: State) -> Phase:
+    return Phase.PAUSED if state.goal is Goal.PAUSE else Phase.RUNNING
+
+
+def _breaker(state: State) -> BreakerView:
+    breaker = state.breaker
+    resets_at = breaker.resets_at(state.config) if state.config else 0
+    return BreakerView(breaker.open, breaker.reason, breaker.message, breaker.opened_at, resets_at, breaker.trips)
+
+
+def _limits(state: State, market: Market, config: EngineConfig) -> tuple[LimitView, ...]:
+    exposure = Exposure.of(state, market)
+    limits = [LimitView("maxOpenOrders", exposure.orders, config.max_open_orders, Unit.ORDERS, False)]
+    if config.max_position:
+        limits.append(LimitView("maxPosition", exposure.lots, config.max_position, Unit.LOTS, False))
+    if config.max_notional:
+        limits.append(LimitView("maxNotional", exposure.money, config.max_notional, Unit.MONEY, False))
+    if state.equity is not None and state.equity > 0:
+        used = exposure.money * PPM // state.equity
+        limits.append(LimitView("maxLeverage", used, config.max_leverage * PPM, Unit.PPM, False))
+    return tuple(_reached(limit, state.limit_reached) for limit in limits)
+
+
+def _reached(limit: LimitView, blocking: str) -> LimitView:
+    """A limit is reached where it holds an entry back, or is used up."""
+    return replace(limit, reached=limit.name == blocking or limit.used >= limit.limit)
+
+
+def _slot(state: State, market: Market, slot: Slot) -> SlotView:
+    order = state.orders.live.get(slot.order)
+    filled = slot.holding.lots >= smallest_exit(market)
+    return SlotView(
+        number=slot.number,
+        price=slot.price,
+        exit_price=slot.exit_price,
+        position=SlotPosition.FILLED if filled else SlotPosition.EMPTY,
+        order=order_word(order) if order else "NOT_PLACED",
+        held=slot.holding.lots,
+        client_id=slot.order,
+    )
+
+
+def order_word(order: Order) -> str:
+    """The state of an order in one word, as in docs/engine.md."""
+    if order.doubt:
+        return "IN_DOUBT"
+    if order.unwanted and order.stage is not Stage.SETTLING:
+        return "CANCEL_REQUESTED"
+    if order.stage is Stage.OPEN and order.partial:
+        return "PARTIALLY_FILLED"
+    return order.stage.value
