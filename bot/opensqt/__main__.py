@@ -1,0 +1,5 @@
+"""`python -m opensqt` is `opensqt`."""
+
+from opensqt.cli.main import main
+
+main(prog_name="opensqt")
