@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.engine.client_id import Leg, parse
@@ -9,6 +10,8 @@ from opensqt.engine.engine import Engine
 from opensqt.engine.events import OrderFilled
 from opensqt.engine.market import Market
 from opensqt.exchange.v1 import exchange_pb2
+from opensqt.journal.errors import JournalError
+from opensqt.journal.reader import JournalledFill, JournalReader
 from opensqt.runtime.status import money, plain, slots_of
 
 FILLS_KEPT = 1000
@@ -17,11 +20,12 @@ FILLS_KEPT = 1000
 class Book:
     """The engine's slots and live orders, and the newest fills that were committed."""
 
-    def __init__(self, engine: Engine, market: Market, bot_uid: str, quote: str) -> None:
+    def __init__(self, engine: Engine, market: Market, bot_uid: str, quote: str, dsn: str) -> None:
         self._engine = engine
         self._market = market
         self._bot_uid = bot_uid
         self._quote = quote
+        self._dsn = dsn
         self._fills: deque[OrderFilled] = deque(maxlen=FILLS_KEPT)
 
     def add(self, fill: OrderFilled) -> None:
@@ -34,12 +38,22 @@ class Book:
     def slots(self) -> Sequence[pb.Slot]:
         return slots_of(self._engine.view().slots, self._market)
 
-    def fills(self, most: int) -> Sequence[exchange_pb2.Fill]:
-        """The newest, oldest first."""
-        newest = list(self._fills)[-most:] if most else []
-        return [self._fill(fill) for fill in newest]
+    async def fills(self, most: int) -> Sequence[exchange_pb2.Fill]:
+        """The newest, oldest first: from the journal where this instance has not seen so many."""
+        seen = list(self._fills)
+        if most > len(seen) and self._engine.view().fills > len(seen):
+            with suppress(JournalError):
+                return [self._fill(fill) for fill in await self._journalled(most)]
+        return [self._fill(fill) for fill in seen[-most:]] if most else []
 
-    def _fill(self, fill: OrderFilled) -> exchange_pb2.Fill:
+    async def _journalled(self, most: int) -> list[JournalledFill]:
+        reader = await JournalReader.open(self._dsn)
+        try:
+            return await reader.recent_fills(self._bot_uid, most)
+        finally:
+            await reader.close()
+
+    def _fill(self, fill: OrderFilled | JournalledFill) -> exchange_pb2.Fill:
         key = parse(self._bot_uid, fill.client_id)
         bought = key is not None and key.leg is Leg.ENTRY
         return exchange_pb2.Fill(

@@ -38,6 +38,8 @@ class Ports:
         self._health = health_aio.HealthServicer()
         self._metrics_server: asyncio.Server | None = None
         self._ready = False
+        self.listen = self.health = self.metrics = 0
+        """The ports in fact listened on; they differ from the settings where those say 0."""
         bot_pb2_grpc.add_BotServiceServicer_to_server(service, self._server)
         for server in (self._server, self._health_server):
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -48,20 +50,14 @@ class Ports:
     async def open(self) -> None:
         await self._health.set(LIVENESS, _SERVING)
         await self._health.set(READINESS, _NOT_SERVING)
-        for option, server, address in (
-            ("--listen", self._server, self._settings.listen),
-            ("--health", self._health_server, self._settings.health),
-        ):
-            try:
-                server.add_insecure_port(address)
-            except RuntimeError as error:
-                raise SettingsError(f"{option}: cannot listen on {address}: {error}") from None
-            await server.start()
+        self.listen = await _start(self._server, "--listen", self._settings.listen)
+        self.health = await _start(self._health_server, "--health", self._settings.health)
         host, _, port = self._settings.metrics.rpartition(":")
         try:
             self._metrics_server = await serve_metrics(self._metrics.registry, host, int(port))
         except OSError as error:
             raise SettingsError(f"--metrics: cannot listen on {self._settings.metrics}: {error}") from None
+        self.metrics = self._metrics_server.sockets[0].getsockname()[1]
 
     async def say(self, ready: bool) -> None:
         if ready != self._ready:
@@ -75,3 +71,12 @@ class Ports:
         await self._health_server.stop(0)
         if self._metrics_server is not None:
             self._metrics_server.close()
+
+
+async def _start(server: grpc.aio.Server, option: str, address: str) -> int:
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise SettingsError(f"{option}: cannot listen on {address}: {error}") from None
+    await server.start()
+    return port

@@ -68,7 +68,7 @@ class BotProcess:
         self._metrics = Metrics({"namespace": bot.metadata.namespace, "gridbot": bot.metadata.name})
         self._metrics.show(self._board, lambda: self._trading.feed_ages() if self._trading else {})
         service = BotService(bot, self._board, self._notices, self._book, self)
-        self._ports = Ports(settings, service, self._metrics)
+        self.ports = Ports(settings, service, self._metrics)
         self._client = ExchangeClient(settings.connector)
         self._random = Random()  # noqa: S311 - jitter of the start
         self._journal: Journal | None = None
@@ -79,15 +79,13 @@ class BotProcess:
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
-        """Until SIGTERM or SIGINT: the orders stay in the market, and the next start goes on with them.
+        """Until `stop`: the orders stay in the market, and the next start goes on with them.
 
         Raises SettingsError where a port cannot be had.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         code = EXIT_OK
         try:
-            await self._ports.open()
+            await self.ports.open()
             async with asyncio.TaskGroup() as tasks:
                 background = [tasks.create_task(self._tell_readiness()), tasks.create_task(self._measure_lag())]
                 main = tasks.create_task(self._start_and_trade(tasks, background))
@@ -107,12 +105,15 @@ class BotProcess:
             log.critical("journal_diverged", error=_first(errors), meaning="a restart goes on from the journal")
             code = EXIT_CRASHED
         finally:
-            await self._ports.close(_GRACE)
+            await self.ports.close(_GRACE)
             await self._client.close()
             if self._journal is not None:
                 await self._journal.close()
         log.info("stopped", exit_code=code)
         return code
+
+    def stop(self) -> None:
+        self._stop.set()
 
     async def configure(self, generation: int, goal: Goal, spec: GridBotSpec) -> None:
         """Returns when the configuration is committed. Raises NotReadyError while the bot is starting."""
@@ -148,6 +149,7 @@ class BotProcess:
                 capabilities=connector.capabilities,
                 translation=translation,
                 quote=rules.quote,
+                dsn=self._settings.dsn,
                 journal=journal,
                 engine=engine,
                 clock=self._clock,
@@ -196,7 +198,7 @@ class BotProcess:
 
     async def _tell_readiness(self) -> None:
         async for _ in self._board.watch(1.0):
-            await self._ports.say(self._board.ready)
+            await self.ports.say(self._board.ready)
 
     async def _measure_lag(self) -> None:
         loop = asyncio.get_running_loop()
@@ -214,9 +216,12 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> str:
 
 
 def run_bot(settings: Settings) -> int:
-    """Runs one bot to its end; returns the exit code. Raises SettingsError."""
+    """Runs one bot until SIGTERM or SIGINT; returns the exit code. Raises SettingsError."""
 
     async def run() -> int:
-        return await BotProcess(settings).run()
+        process = BotProcess(settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, process.stop)
+        return await process.run()
 
     return asyncio.run(run())

@@ -53,7 +53,7 @@ class BotService(stubs.BotServiceServicer):
         if book is not None:
             response.orders.extend(book.orders())
             response.slots.extend(book.slots())
-            response.fills.extend(book.fills(request.fills))
+            response.fills.extend(await book.fills(request.fills))
         return response
 
     async def WatchStatus(

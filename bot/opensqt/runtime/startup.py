@@ -135,10 +135,16 @@ class Startup:
     async def engine(self, translation: Translation, recovered: Recovered) -> Engine:
         """The engine as it was after the last event that was committed."""
         uid = self._bot.metadata.uid
-        if recovered.snapshot is None:
-            engine = Engine(translation.market, uid)
-        else:
-            engine = Engine.restore(translation.market, uid, recovered.snapshot)
+
+        async def restore() -> Engine | Trouble:
+            try:
+                if recovered.snapshot is None:
+                    return Engine(translation.market, uid)
+                return Engine.restore(translation.market, uid, recovered.snapshot)
+            except (UnreadableError, ValueError) as error:
+                return Trouble("JournalUnreadable", str(error), True)
+
+        engine = await self._until(restore)
         for number, event in enumerate(recovered.events, 1):
             engine.on(event)
             if number % REPLAYED_AT_ONCE == 0:

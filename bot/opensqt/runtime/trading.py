@@ -44,6 +44,7 @@ class Surroundings:
     capabilities: Capabilities
     translation: Translation
     quote: str
+    dsn: str
     journal: Journal
     engine: Engine
     clock: MarketClock
@@ -60,7 +61,7 @@ class Trading:
         self._around = around
         uid = around.bot.metadata.uid
         random = Random(f"{uid} {around.journal.epoch}")  # noqa: S311 - jitter, reproducible
-        self.book = Book(around.engine, around.translation.market, uid, around.quote)
+        self.book = Book(around.engine, around.translation.market, uid, around.quote, around.dsn)
         self.loop = EventLoop(
             around.engine, around.journal, clock=around.clock, probes=around.probes, random=random, observer=self,
             commit_seconds=around.metrics.commit_seconds,

@@ -1,0 +1,132 @@
+"""Real parts wired together: a connector over the test's exchange, a bot, and what a test asks them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from opensqt.api.process import DSN_ENV, RESOURCE_ENV
+from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.bot.v1 import bot_pb2_grpc as stubs
+from opensqt.connector.process import ConnectorServer
+from opensqt.connector.venue import Venue
+from opensqt.runtime.process import BotProcess
+from opensqt.runtime.settings import read_settings
+
+from tests.runtime.simulated_venue import SYMBOL
+
+UID = "5f0c0000-0000-4000-8000-000000000001"
+LOCAL = "127.0.0.1:0"
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    return {
+        "connectorRef": {"name": "test"},
+        "symbol": SYMBOL,
+        "grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 3, "sellWindow": 3},
+        "order": {"quoteSize": "200"},
+        "riskLimits": {"maxPosition": "0.2", "maxOpenOrders": 40},
+        **changes,
+    }
+
+
+def environment(dsn: str, *, uid: str = UID, generation: int = 1, **changes: Any) -> dict[str, str]:
+    resource = {
+        "apiVersion": "opensqt.io/v1alpha1",
+        "kind": "GridBot",
+        "metadata": {"name": "bot", "namespace": "test", "uid": uid, "generation": generation},
+        "spec": spec(**changes),
+    }
+    return {RESOURCE_ENV: json.dumps(resource), DSN_ENV: dsn}
+
+
+async def until(condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
+    """What `condition` returns once it is true (it may be a coroutine function). Fails after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while True:
+            result = condition()
+            if asyncio.iscoroutine(result):
+                result = await result
+            if result:
+                return result
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def connector(venue: Venue, address: str = LOCAL) -> AsyncIterator[str]:
+    """The address of a connector that serves `venue`."""
+    server = ConnectorServer(venue)
+    port, _ = await server.start(address, LOCAL)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop()
+
+
+@dataclass
+class Bot:
+    """A bot in this process, and a client of it."""
+
+    process: BotProcess
+    ended: asyncio.Task[int]
+    stub: "stubs.BotServiceAsyncStub"
+
+    async def status(self) -> pb.Status:
+        return (await self.stub.GetSnapshot(pb.GetSnapshotRequest())).status
+
+    async def phase(self, phase: "pb.Phase.ValueType", *, seconds: float = 20.0) -> pb.Status:
+        """The status once it has this phase."""
+        status: pb.Status | None = None
+
+        async def reached() -> bool:
+            nonlocal status
+            status = await self.status()
+            return status.phase == phase
+
+        try:
+            await until(reached, seconds=seconds)
+        except TimeoutError:
+            raise AssertionError(f"phase {pb.Phase.Name(phase)} was not reached: {status}") from None
+        assert status is not None
+        return status
+
+    async def probe(self, name: str, *, healthy: bool) -> pb.Probe:
+        """The probe once it is or is not well."""
+        found: pb.Probe | None = None
+
+        async def reached() -> bool:
+            nonlocal found
+            found = next(probe for probe in (await self.status()).probes if probe.name == name)
+            return found.healthy is healthy
+
+        await until(reached)
+        assert found is not None
+        return found
+
+    async def configure(
+        self, goal: "pb.Goal.ValueType", *, generation: int, uid: str = UID, **changes: Any
+    ) -> pb.Status:
+        request = pb.ConfigureRequest(
+            bot_uid=uid, generation=generation, goal=goal, spec_json=json.dumps(spec(**changes))
+        )
+        return (await self.stub.Configure(request, timeout=10)).status
+
+
+@asynccontextmanager
+async def bot(env: dict[str, str], connector_address: str) -> AsyncIterator[Bot]:
+    """A bot in this process, until it is stopped in good order."""
+    settings = read_settings(env, connector=connector_address, listen=LOCAL, health=LOCAL, metrics=LOCAL)
+    process = BotProcess(settings)
+    ended = asyncio.create_task(process.run())
+    await until(lambda: process.ports.metrics or ended.done())
+    if ended.done():
+        await ended
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{process.ports.listen}") as channel:
+        try:
+            yield Bot(process, ended, stubs.BotServiceStub(channel))
+        finally:
+            process.stop()
+            await ended
