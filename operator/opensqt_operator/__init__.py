@@ -1,0 +1,1 @@
+"""The operator: watches GridBots and ExchangeConnectors, keeps their Pods and Deployments, and writes their status."""

@@ -1,0 +1,3 @@
+from opensqt_operator.main import main
+
+main()

@@ -1,0 +1,89 @@
+"""Lines to bots: their status as a stream, their events, and what we tell them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc.aio
+import structlog
+
+from opensqt.bot.v1 import bot_pb2, bot_pb2_grpc
+from opensqt_operator.lines import Line
+from opensqt_operator.names import Key
+
+_CONFIGURE_TIME_OUT = 10.0
+_EVENTS_AGAIN = 5.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a bot is to do: its spec at a generation, and the goal that follows from it or from its deletion."""
+
+    bot_uid: str
+    generation: int
+    goal: "bot_pb2.Goal.ValueType"
+    spec_json: str
+
+
+class ConfigureError(Exception):
+    """The bot did not take what it was told; the message says why."""
+
+
+class BotLine(Line[bot_pb2.Status]):
+    """A line to one bot."""
+
+    def __init__(
+        self,
+        key: Key,
+        pod_uid: str,
+        address: str,
+        changed: Callable[[Key], None],
+        *,
+        interval: float,
+        happened: Callable[[Key, str, bot_pb2.WatchEventsResponse], None],
+    ) -> None:
+        self._interval_ms = round(interval * 1000)
+        self._happened = happened
+        self._seen = 0
+        self.acknowledged: tuple[int, int] | None = None
+        """Generation and goal of the last order that this instance has taken, since the line came up."""
+        super().__init__(key, pod_uid, address, changed)
+        self._stub = bot_pb2_grpc.BotServiceStub(self.channel)
+
+    async def listen(self) -> None:
+        self.acknowledged = None
+        events = asyncio.create_task(self._watch_events(), name=f"events {self.key}")
+        try:
+            request = bot_pb2.WatchStatusRequest(min_interval_ms=self._interval_ms)
+            async for response in self._stub.WatchStatus(request):
+                self.heard(response.status)
+        finally:
+            events.cancel()
+
+    async def configure(self, order: Order) -> None:
+        """Tell the bot; its answer is its newest status.
+
+        Raises:
+            ConfigureError: it refused, or did not answer.
+        """
+        request = bot_pb2.ConfigureRequest(
+            bot_uid=order.bot_uid, generation=order.generation, goal=order.goal, spec_json=order.spec_json
+        )
+        try:
+            response = await self._stub.Configure(request, timeout=_CONFIGURE_TIME_OUT)
+        except grpc.aio.AioRpcError as error:
+            raise ConfigureError(f"{error.code().name}: {error.details()}") from error
+        self.acknowledged = (order.generation, order.goal)
+        self.heard(response.status)
+
+    async def _watch_events(self) -> None:
+        # The status stream tells when the bot is gone; this one only has to come back while that one is up.
+        while True:
+            try:
+                async for event in self._stub.WatchEvents(bot_pb2.WatchEventsRequest(after=self._seen)):
+                    self._seen = event.id
+                    self._happened(self.key, self.pod_uid, event)
+            except grpc.aio.AioRpcError as error:
+                _log.debug("events_lost", key=self.key, error=error.details())
+            await asyncio.sleep(_EVENTS_AGAIN)

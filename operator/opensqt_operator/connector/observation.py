@@ -1,0 +1,81 @@
+"""All that a decision about an ExchangeConnector is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from opensqt.api.connector import ExchangeConnector, ExchangeConnectorStatus
+from opensqt_operator.conditions import Verdict
+from opensqt_operator.connector.resources import CONTAINER
+from opensqt_operator.connectors import ConnectorReport
+from opensqt_operator.lines import Contact
+from opensqt_operator.names import FINALIZER, FORCE_DELETE, Kind, Object
+from opensqt_operator.options import Options
+from opensqt_operator.pod_state import PodState, Stage, pod_state
+from opensqt_operator.validation import InvalidSpecError, parse, parse_status
+
+GRACE = 10.0
+START_GRACE = 45.0
+"""As for bots: how long silence is believed to mean nothing."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A connector, its children, the bots that refer to it and what it says, at one moment."""
+
+    now: datetime
+    raw: Object
+    live: Mapping[Kind, Object | None]
+    """What there is under the names of its children."""
+    pods: tuple[Object, ...]
+    bots: tuple[str, ...]
+    contact: Contact[ConnectorReport]
+    options: Options
+    trouble: Verdict | None = None
+
+    @cached_property
+    def parsed(self) -> ExchangeConnector | InvalidSpecError:
+        try:
+            return parse(ExchangeConnector, self.raw)
+        except InvalidSpecError as invalid:
+            return invalid
+
+    @cached_property
+    def previous(self) -> ExchangeConnectorStatus:
+        return parse_status(ExchangeConnectorStatus, self.raw)
+
+    @property
+    def generation(self) -> int:
+        return int(self.raw["metadata"]["generation"])
+
+    @property
+    def deleting(self) -> bool:
+        return "deletionTimestamp" in self.raw["metadata"]
+
+    @property
+    def held(self) -> bool:
+        return FINALIZER in self.raw["metadata"].get("finalizers", ())
+
+    @property
+    def forced(self) -> bool:
+        return bool(self.raw["metadata"].get("annotations", {}).get(FORCE_DELETE) == "true")
+
+    @cached_property
+    def pod(self) -> PodState | None:
+        """Its newest Pod that is not on its way out, or else its newest."""
+        states = [pod_state(pod, CONTAINER) for pod in self.pods]
+        lasting = [state for state in states if state.stage is not Stage.TERMINATING]
+        return max(lasting or states, key=lambda state: state.created, default=None)
+
+    @property
+    def report(self) -> ConnectorReport | None:
+        return self.contact.report if self.contact.up else None
+
+    @property
+    def unreachable(self) -> bool:
+        pod = self.pod
+        if pod is None or pod.stage is not Stage.RUNNING or self.contact.up:
+            return False
+        young = pod.started is not None and (self.now - pod.started).total_seconds() < START_GRACE
+        return self.contact.silent_for > GRACE and not (young and self.contact.report is None)

@@ -1,0 +1,1 @@
+"""GridBots: what is to be done for one, and what its status is. Nothing here does any I/O."""

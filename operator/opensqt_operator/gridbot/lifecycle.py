@@ -1,0 +1,131 @@
+"""What a bot's goal is, and how a GridBot ends.
+
+Deletion drives the bot to its end (`PHASE_STOPPED`) and lets go then; every step is safe to repeat:
+
+    no finalizer of ours ─► nothing is held
+    force-delete, Orphan, deadline, or a first Pod that never ran ─► let go, with an Event
+    bot stopped as its deletionPolicy asks, and it has said so since it was told ─► let go
+    Pod gone or finished ─► started again, stopped from the first moment, for its orders may still be open
+    else ─► told its goal, and waited for
+"""
+
+import json
+
+from opensqt.api.gridbot import DeletionPolicy, GridBotSpec, RunState
+from opensqt.bot.v1 import bot_pb2
+from opensqt_operator.bots import Order
+from opensqt_operator.conditions import Verdict
+from opensqt_operator.gridbot.observation import Observation, connector_verdict
+from opensqt_operator.gridbot.resources import bot_pod, process_hash, started_with
+from opensqt_operator.names import PODS, Object, pod_name
+from opensqt_operator.pod_state import PodState, Stage
+from opensqt_operator.steps import Announce, Apply, Delete, LetGo, Plan, Step, Tell
+from opensqt_operator.validation import InvalidSpecError
+
+_RUN_GOALS: dict[RunState, "bot_pb2.Goal.ValueType"] = {
+    RunState.RUNNING: bot_pb2.GOAL_RUN,
+    RunState.PAUSED: bot_pb2.GOAL_PAUSE,
+    RunState.STOPPED: bot_pb2.GOAL_STOP,
+}
+_END_GOALS: dict[DeletionPolicy, "bot_pb2.Goal.ValueType"] = {
+    DeletionPolicy.CANCEL_ORDERS: bot_pb2.GOAL_STOP,
+    DeletionPolicy.CLOSE_POSITION: bot_pb2.GOAL_CLOSE,
+}
+_WINDING_DOWN = "WindingDown"
+_LEFT_BEHIND = "orders may be open and a position held at the exchange: look there"
+
+
+def order_for(o: Observation, spec: GridBotSpec) -> Order:
+    """What the bot is to be told."""
+    goal = _END_GOALS[o.policy] if o.deleting else _RUN_GOALS[spec.state]
+    spec_json = json.dumps(spec.to_json_object(), separators=(",", ":"), sort_keys=True)
+    return Order(str(o.raw["metadata"]["uid"]), o.generation, goal, spec_json)
+
+
+def plan_deletion(o: Observation) -> Plan:  # noqa: PLR0911 - a chain of reasons
+    """The way to the end of a GridBot that is being deleted."""
+    if not o.held:
+        return Plan(reason="Terminating", message="waiting for others to let go of it", progressing=True)
+    if o.forced:
+        return _let_go("Forced", f"let go at once, as its annotation asks; {_LEFT_BEHIND}", warning=True)
+    if o.policy is DeletionPolicy.ORPHAN:
+        return _let_go("Orphaned", "let go; orders and position stay as they are")
+    if _stopped(o):
+        closed = " and the position closed" if o.policy is DeletionPolicy.CLOSE_POSITION else ""
+        return _let_go("WoundDown", f"all orders are cancelled{closed}")
+    state = o.pod_state
+    if state is not None and state.first and not state.ever_ran and o.previous.epoch == 0:
+        return _let_go("NeverStarted", "its bot never ran, so nothing was placed")
+    if o.now >= o.deadline:
+        return _let_go(
+            "DeadlineExceeded",
+            f"let go after spec.deletionTimeoutSeconds; {_LEFT_BEHIND}. {_obstacle(o)}",
+            warning=True,
+        )
+    left = (o.deadline - o.now).total_seconds()
+    steps = _steps(o, state)
+    return Plan(steps, _WINDING_DOWN, _obstacle(o), progressing=True, look_again=min(left, 15.0))
+
+
+def _steps(o: Observation, state: PodState | None) -> tuple[Step, ...]:  # noqa: PLR0911 - a chain of reasons
+    if o.pod is not None and state is None:
+        return ()
+    if state is None or o.pod is None:
+        if isinstance(o.parsed, InvalidSpecError) or o.connector is None:
+            return ()
+        return (Apply(PODS, bot_pod(o.raw, o.parsed, o.options, winding_down=True)),)
+    if state.stage is Stage.TERMINATING:
+        return ()
+    if state.stage is Stage.FINISHED or (state.broken and _outdated(o)):
+        return (Delete(PODS, pod_name(o.name), state.uid),)
+    # A spec edited together with the deletion may not fit the running bot; its own always does.
+    spec = started_with(o.pod)
+    if spec is None:
+        return ()
+    order = order_for(o, spec)
+    if o.report is not None and o.acknowledged != (order.generation, order.goal):
+        return (Tell(order),)
+    return ()
+
+
+def _outdated(o: Observation) -> bool:
+    """The Pod does not come up, and the spec has been changed since: perhaps to help it."""
+    if isinstance(o.parsed, InvalidSpecError) or o.pod is None:
+        return False
+    wanted: Object = bot_pod(o.raw, o.parsed, o.options)
+    return process_hash(wanted) != process_hash(o.pod)
+
+
+def _stopped(o: Observation) -> bool:
+    """The bot is at its end, and says so since it was told which end."""
+    report = o.report
+    return (
+        report is not None
+        and o.acknowledged == (o.generation, _END_GOALS[o.policy])
+        and report.phase == bot_pb2.PHASE_STOPPED
+    )
+
+
+def _obstacle(o: Observation) -> str:
+    """What deletion waits for."""
+    connector = str(o.raw.get("spec", {}).get("connectorRef", {}).get("name", ""))
+    verdict: Verdict = connector_verdict(o.connector, connector)
+    hindered = f"; connector: {verdict.reason}: {verdict.message}" if verdict.status != "True" else ""
+    if isinstance(o.parsed, InvalidSpecError):
+        hindered += f"; the spec is invalid: {o.parsed}"
+    state, report = o.pod_state, o.report
+    if o.pod is not None and state is None:
+        return f"Pod {pod_name(o.name)} belongs to something else{hindered}"
+    if state is None:
+        return f"no bot runs{hindered}"
+    if report is None:
+        why = ": ".join(part for part in (state.reason, state.message) if part)
+        why = o.contact.error if state.stage is Stage.RUNNING and o.contact.error else why
+        return f"the bot does not answer ({why}){hindered}"
+    phase = bot_pb2.Phase.Name(report.phase).removeprefix("PHASE_")
+    said = ": ".join(part for part in (report.reason, report.message) if part)
+    return f"bot: {phase}{f' ({said})' if said else ''}{hindered}"
+
+
+def _let_go(reason: str, message: str, *, warning: bool = False) -> Plan:
+    return Plan((Announce(reason, message, warning), LetGo()), reason, message, progressing=True)

@@ -1,0 +1,129 @@
+"""All that a decision about a GridBot is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from opensqt.api.connector import ExchangeConnectorStatus
+from opensqt.api.gridbot import DeletionPolicy, GridBot, GridBotStatus
+from opensqt.api.meta import ConditionStatus
+from opensqt.bot.v1 import bot_pb2
+from opensqt_operator.conditions import Verdict, false, find, true, unknown
+from opensqt_operator.lines import Contact
+from opensqt_operator.names import FINALIZER, FORCE_DELETE, Object
+from opensqt_operator.options import Options
+from opensqt_operator.ownership import Ownership, ownership
+from opensqt_operator.pod_state import PodState, Stage, pod_state
+from opensqt_operator.validation import InvalidSpecError, parse, parse_status
+
+GRACE = 10.0
+"""For so many seconds a bot that does not answer is believed to be what it last said."""
+START_GRACE = 45.0
+"""The same for a bot whose container has just been started."""
+BotContact = Contact[bot_pb2.Status]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A GridBot, its Pod, its connector and what the bot says, at one moment. All of them values."""
+
+    now: datetime
+    raw: Object
+    pod: Object | None
+    connector: Object | None
+    contact: BotContact
+    acknowledged: tuple[int, int] | None
+    """Generation and goal of the last order that the bot took."""
+    options: Options
+    deleting_since: datetime | None = None
+    """When we first saw that it is being deleted."""
+    trouble: Verdict | None = None
+    """What the API server or the bot refused when the plan was last carried out."""
+
+    @cached_property
+    def parsed(self) -> GridBot | InvalidSpecError:
+        try:
+            return parse(GridBot, self.raw)
+        except InvalidSpecError as invalid:
+            return invalid
+
+    @cached_property
+    def previous(self) -> GridBotStatus:
+        return parse_status(GridBotStatus, self.raw)
+
+    @cached_property
+    def pod_state(self) -> PodState | None:
+        return None if self.pod is None or not self.pod_is_ours else pod_state(self.pod)
+
+    @property
+    def name(self) -> str:
+        return str(self.raw["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.raw["metadata"]["namespace"])
+
+    @property
+    def generation(self) -> int:
+        return int(self.raw["metadata"]["generation"])
+
+    @property
+    def deleting(self) -> bool:
+        return "deletionTimestamp" in self.raw["metadata"]
+
+    @property
+    def held(self) -> bool:
+        """Whether our finalizer is on it: a Pod of it may have run."""
+        return FINALIZER in self.raw["metadata"].get("finalizers", ())
+
+    @property
+    def forced(self) -> bool:
+        return bool(self.raw["metadata"].get("annotations", {}).get(FORCE_DELETE) == "true")
+
+    @property
+    def policy(self) -> DeletionPolicy:
+        """Also where the rest of the spec is invalid."""
+        try:
+            return DeletionPolicy(self.raw.get("spec", {}).get("deletionPolicy", DeletionPolicy.CANCEL_ORDERS))
+        except ValueError:
+            return DeletionPolicy.CANCEL_ORDERS
+
+    @property
+    def deadline(self) -> datetime:
+        """When deletion lets go: counted from when the operator could first do something about it."""
+        seconds = self.raw.get("spec", {}).get("deletionTimeoutSeconds", 300)
+        return (self.deleting_since or self.now) + timedelta(seconds=seconds if isinstance(seconds, int) else 300)
+
+    @property
+    def pod_is_ours(self) -> bool:
+        return self.pod is not None and ownership(self.pod, self.raw) is Ownership.OURS
+
+    @property
+    def report(self) -> bot_pb2.Status | None:
+        """What the bot says now; None where its line is not up."""
+        return self.contact.report if self.contact.up else None
+
+    @property
+    def unreachable(self) -> bool:
+        """Its container runs, and yet it has not answered for longer than it may."""
+        state = self.pod_state
+        if state is None or state.stage is not Stage.RUNNING or self.contact.up:
+            return False
+        young = state.started is not None and (self.now - state.started).total_seconds() < START_GRACE
+        return self.contact.silent_for > GRACE and not (young and self.contact.report is None)
+
+
+def connector_verdict(connector: Object | None, name: str) -> Verdict:
+    """The condition ConnectorReady."""
+    if connector is None:
+        return false("ConnectorNotFound", f"there is no ExchangeConnector {name} in this namespace")
+    if "deletionTimestamp" in connector["metadata"]:
+        return false("ConnectorDeleting", f"ExchangeConnector {name} is being deleted")
+    ready = find(parse_status(ExchangeConnectorStatus, connector).conditions, "Ready")
+    if ready is None:
+        return unknown("ConnectorStarting", f"ExchangeConnector {name} has no status yet")
+    make: dict[ConditionStatus, Callable[[str, str], Verdict]] = {
+        ConditionStatus.TRUE: true, ConditionStatus.FALSE: false, ConditionStatus.UNKNOWN: unknown,
+    }  # fmt: skip
+    return make[ready.status](ready.reason, ready.message)

@@ -1,0 +1,113 @@
+"""What is to be done for a GridBot: pure, from an observation."""
+
+from opensqt.api.gridbot import DeletionPolicy, GridBot
+from opensqt_operator.conditions import find
+from opensqt_operator.drift import first_difference
+from opensqt_operator.gridbot.lifecycle import order_for, plan_deletion
+from opensqt_operator.gridbot.observation import Observation, connector_verdict
+from opensqt_operator.gridbot.resources import bot_pod, process_hash, repaired
+from opensqt_operator.names import PODS, Object, pod_name
+from opensqt_operator.ownership import Ownership, ownership
+from opensqt_operator.pod_state import PodState, Stage
+from opensqt_operator.steps import Announce, Apply, Delete, HoldOn, LetGo, Plan, Step, Tell
+from opensqt_operator.validation import InvalidSpecError
+
+REPLACE_AFTER = 10.0
+"""A Pod that fails is replaced at most once in so many seconds: kubelet may refuse each one at once."""
+LOOK_AGAIN = 10.0
+"""How often a bot that does not answer is looked at, where no event brings it back."""
+_ROLLING, _REPLACING, _CREATING = "Rolling", "Replacing", "Creating"
+
+
+def plan(o: Observation) -> Plan:
+    """The next steps; none where the bot is as its spec asks, or where only waiting or a person helps."""
+    if o.pod is not None and not o.pod_is_ours:
+        return _not_ours(o, o.pod)
+    if o.deleting:
+        return plan_deletion(o)
+    if isinstance(o.parsed, InvalidSpecError):
+        return Plan(reason="InvalidSpec", message=str(o.parsed))
+    state = o.pod_state
+    if o.pod is None or state is None:
+        return _create(o, o.parsed)
+    return _keep(o, o.parsed, o.pod, state)
+
+
+def _not_ours(o: Observation, pod: Object) -> Plan:
+    name = pod_name(o.name)
+    if ownership(pod, o.raw) is Ownership.EARLIER:
+        steps: tuple[Step, ...] = ()
+        if "deletionTimestamp" not in pod["metadata"] and not o.deleting:
+            steps = (Delete(PODS, name, pod["metadata"]["uid"]),)
+        message = f"Pod {name} of an earlier GridBot of this name has to go first"
+        if not o.deleting:
+            return Plan(steps, "WaitingForEarlierPod", message, progressing=True)
+    if o.deleting:
+        return plan_deletion(o)
+    return Plan(
+        reason="NameTaken", message=f"there is a Pod {name} that is not ours: delete it, or rename this GridBot"
+    )
+
+
+def _create(o: Observation, bot: GridBot) -> Plan:
+    connector = bot.spec.connector_ref.name
+    if o.connector is None or "deletionTimestamp" in o.connector["metadata"]:
+        verdict = connector_verdict(o.connector, connector)
+        return Plan(reason=verdict.reason, message=verdict.message)
+    holds = bot.spec.deletion_policy is not DeletionPolicy.ORPHAN
+    first = holds and not o.held and not o.previous.pod
+    hold: tuple[Step, ...] = (HoldOn(),) if holds and not o.held else ()
+    apply = Apply(PODS, bot_pod(o.raw, bot, o.options, first=first))
+    return Plan((*hold, apply, _why_created(o)), _CREATING, f"creating Pod {pod_name(o.name)}", progressing=True)
+
+
+def _why_created(o: Observation) -> Announce:
+    before = find(o.previous.conditions, "Progressing")
+    name = pod_name(o.name)
+    if before is not None and before.reason == _ROLLING:
+        return Announce("Rolled", f"Pod {name} restarted with the new spec")
+    if before is not None and before.reason == _REPLACING:
+        return Announce("Replaced", f"Pod {name} was made again after it had failed", warning=True)
+    if o.previous.pod:
+        return Announce("DriftRepaired", f"Pod {name} was gone and is made again", warning=True)
+    return Announce("Created", f"created Pod {name}")
+
+
+def _keep(o: Observation, bot: GridBot, pod: Object, state: PodState) -> Plan:  # noqa: PLR0911 - a chain of reasons
+    name = pod_name(o.name)
+    if state.stage is Stage.TERMINATING:
+        before = find(o.previous.conditions, "Progressing")
+        reason = before.reason if before is not None and before.reason in {_ROLLING, _REPLACING} else state.reason
+        return Plan(reason=reason, message=state.message, progressing=True, look_again=30.0)
+    if state.stage is Stage.FINISHED:
+        wait = REPLACE_AFTER - (o.now - state.created).total_seconds()
+        message = f"Pod {name} {state.reason}: {state.message}"
+        if wait > 0:
+            return Plan(reason=_REPLACING, message=message, progressing=True, look_again=wait)
+        return Plan((Delete(PODS, name, state.uid),), _REPLACING, message, progressing=True)
+    wanted = bot_pod(o.raw, bot, o.options)
+    if process_hash(wanted) != process_hash(pod):
+        return Plan(
+            (Delete(PODS, name, state.uid),), _ROLLING, "restarting the bot with the new spec", progressing=True
+        )
+    steps: list[Step] = []
+    holds = bot.spec.deletion_policy is not DeletionPolicy.ORPHAN
+    if holds != o.held:
+        steps.append(HoldOn() if holds else LetGo())
+    wanted = repaired(wanted, pod)
+    difference = first_difference(wanted, pod)
+    if difference is not None:
+        steps += [
+            Apply(PODS, wanted),
+            Announce("DriftRepaired", f"{difference} of Pod {name} was changed by hand", warning=True),
+        ]
+        return Plan(tuple(steps), "RepairingDrift", f"putting {difference} of Pod {name} back", progressing=True)
+    behind = o.report is not None and o.report.generation < o.generation
+    if behind:
+        steps.append(Tell(order_for(o, bot.spec)))
+        return Plan(tuple(steps), "Configuring", f"telling the bot generation {o.generation}", progressing=True)
+    if state.stage is not Stage.RUNNING or not o.contact.up:
+        reason = "BotUnreachable" if o.unreachable else "Starting"
+        progressing = not o.unreachable and not state.broken
+        return Plan(tuple(steps), reason, "waiting for the bot to answer", progressing, look_again=LOOK_AGAIN)
+    return Plan(tuple(steps))

@@ -1,0 +1,172 @@
+"""Reconciles a GridBot: observe → plan (pure) → apply → status (pure)."""
+
+from datetime import UTC, datetime
+
+import structlog
+
+from opensqt_operator.api_client import ApiClient, RefusedError, StaleError, TryLaterError
+from opensqt_operator.bots import BotLine, ConfigureError, Order
+from opensqt_operator.cache import Cache
+from opensqt_operator.conditions import Verdict, false
+from opensqt_operator.executor import Executor
+from opensqt_operator.gridbot import status as gridbot_status
+from opensqt_operator.gridbot.observation import BotContact, Observation
+from opensqt_operator.gridbot.plan import plan
+from opensqt_operator.gridbot.resources import bot_address
+from opensqt_operator.lines import Lines
+from opensqt_operator.names import CONNECTORS, GRIDBOTS, PODS, Key, Object, pod_name
+from opensqt_operator.options import Options
+from opensqt_operator.pod_state import Stage
+from opensqt_operator.queue import TryAgainError
+from opensqt_operator.status_writer import StatusWriter
+from opensqt_operator.steps import LetGo, Plan
+
+_AFTER_REFUSAL = 15.0
+_log = structlog.get_logger(__name__)
+
+
+class GridBotReconciler:
+    """The only one that acts for GridBots."""
+
+    def __init__(
+        self,
+        *,
+        api: ApiClient,
+        cache: Cache,
+        executor: Executor,
+        writer: StatusWriter,
+        lines: Lines[BotLine],
+        options: Options,
+    ) -> None:
+        self._api, self._cache, self._executor, self._writer = api, cache, executor, writer
+        self._lines = lines
+        self._options = options
+        self._deleting_since: dict[str, datetime] = {}
+        self._trouble: dict[Key, Verdict] = {}
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring the GridBot one step further; after how many seconds it wants to be looked at again.
+
+        Raises:
+            TryAgainError: something failed that may succeed later.
+        """
+        o = self._observe(key)
+        if o is None:
+            self._forget(key)
+            return None
+        self._connect(key, o)
+        p = plan(o)
+        try:
+            if p.writes or o.unreachable:
+                # What is created or destroyed is decided on what is, not on what the cache remembers.
+                o = await self._observe_live(key)
+                if o is None:
+                    self._forget(key)
+                    return None
+                p = plan(o)
+            o, p = await self._carry_out(key, o, p)
+            if o is None:
+                return None
+            again = await self._writer.write(
+                GRIDBOTS, o.raw, o.previous, gridbot_status.status(o, p), gridbot_status.urgent_part
+            )
+        except (StaleError, TryLaterError) as failure:
+            raise TryAgainError(str(failure), getattr(failure, "after", 0.0)) from failure
+        except RefusedError as failure:
+            raise TryAgainError(f"status refused: {failure}", _AFTER_REFUSAL) from failure
+        waits = [wait for wait in (again, p.look_again, _AFTER_REFUSAL if o.trouble else None) if wait is not None]
+        return min(waits, default=None)
+
+    async def _carry_out(self, key: Key, o: Observation, p: Plan) -> tuple[Observation | None, Plan]:
+        """Take the plan's steps; what is then observed, and the plan that the status speaks of."""
+        if not p.steps:
+            if key in self._trouble and not p.writes:
+                del self._trouble[key]
+                o = self._observe(key) or o
+            return o, p
+        _log.info("acting", key=key, why=p.reason, message=p.message, steps=[type(step).__name__ for step in p.steps])
+        line = self._line(key, o)
+
+        async def tell(order: Order) -> None:
+            if line is None:
+                raise StaleError("the bot's line is gone")
+            await line.configure(order)
+
+        try:
+            await self._executor.carry_out(GRIDBOTS, o.raw, p.steps, tell)
+        except RefusedError as refused:
+            self._trouble[key] = false("Refused", f"{p.reason}: {refused}")
+        except ConfigureError as failed:
+            self._trouble[key] = false("ConfigureFailed", f"the bot does not take its spec: {failed}")
+        else:
+            self._trouble.pop(key, None)
+            if o.deleting and any(isinstance(step, LetGo) for step in p.steps):
+                return None, p
+        after = self._observe(key)
+        if after is None:
+            return None, p
+        self._connect(key, after)
+        following = plan(after)
+        return after, p if following.steps else following
+
+    def _observe(self, key: Key) -> Observation | None:
+        """From the cache."""
+        raw = self._cache.get(GRIDBOTS, key.namespace, key.name)
+        if raw is None:
+            return None
+        pod = self._cache.get(PODS, key.namespace, pod_name(key.name))
+        return self._observation(key, raw, pod)
+
+    async def _observe_live(self, key: Key) -> Observation | None:
+        """From the API server; the cache learns of it."""
+        raw = await self._api.get(GRIDBOTS, key.namespace, key.name)
+        pod = await self._api.get(PODS, key.namespace, pod_name(key.name))
+        remembered = self._cache.get(PODS, key.namespace, pod_name(key.name))
+        if pod is not None:
+            self._cache.put(pod)
+        elif remembered is not None:
+            self._cache.drop(remembered)
+        if raw is None:
+            remembered = self._cache.get(GRIDBOTS, key.namespace, key.name)
+            if remembered is not None:
+                self._cache.drop(remembered)
+            return None
+        self._cache.put(raw)
+        name = raw.get("spec", {}).get("connectorRef", {}).get("name", "")
+        connector = await self._api.get(CONNECTORS, key.namespace, name) if name else None
+        if connector is not None:
+            self._cache.put(connector)
+        return self._observation(key, raw, pod, connector)
+
+    def _observation(self, key: Key, raw: Object, pod: Object | None, connector: Object | None = None) -> Observation:
+        now = datetime.now(UTC).replace(microsecond=0)
+        uid = raw["metadata"]["uid"]
+        since = self._deleting_since.setdefault(uid, now) if "deletionTimestamp" in raw["metadata"] else None
+        line = self._lines.get(key, pod["metadata"]["uid"]) if pod is not None else None
+        return Observation(
+            now=now,
+            raw=raw,
+            pod=pod,
+            connector=connector or self._cache.connector_of(raw),
+            contact=line.contact() if line is not None else BotContact(),
+            acknowledged=line.acknowledged if line is not None else None,
+            options=self._options,
+            deleting_since=since,
+            trouble=self._trouble.get(key),
+        )
+
+    def _connect(self, key: Key, o: Observation) -> None:
+        """Have a line to the bot as long as its container may be running."""
+        state = o.pod_state
+        if state is not None and state.ip and state.stage in {Stage.RUNNING, Stage.TERMINATING}:
+            self._lines.open(key, state.uid, bot_address(state.ip))
+        else:
+            self._lines.close(key)
+
+    def _line(self, key: Key, o: Observation) -> BotLine | None:
+        return self._lines.get(key, o.pod_state.uid) if o.pod_state is not None else None
+
+    def _forget(self, key: Key) -> None:
+        self._lines.close(key)
+        self._trouble.pop(key, None)
+        self._writer.forget(key)

@@ -1,0 +1,105 @@
+"""What Kopf calls: events go into the cache, the keys that they may concern into the queue. Nothing is done here."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import kopf
+
+from opensqt.api.connector import ExchangeConnectorStatus
+from opensqt_operator.cache import Cache, version
+from opensqt_operator.conditions import find
+from opensqt_operator.names import (
+    BOT,
+    CHILDREN,
+    CONNECTOR,
+    CONNECTORS,
+    GRIDBOTS,
+    INSTANCE_LABEL,
+    NAME_LABEL,
+    OWNED,
+    Key,
+    Object,
+    key_of,
+)
+from opensqt_operator.validation import parse_status
+
+_OWNERS = {BOT: GRIDBOTS.kind, CONNECTOR: CONNECTORS.kind}
+
+
+class Handlers:
+    """From events to keys."""
+
+    def __init__(self, cache: Cache, enqueue: Callable[[Key], None]) -> None:
+        self._cache = cache
+        self._enqueue = enqueue
+        self.seen: dict[str, int] = {}
+        """The newest resource version that the watch has told of, by kind."""
+
+    def register(self, registry: kopf.OperatorRegistry) -> None:
+        """Have Kopf call us for everything that we watch."""
+        for kind in (*OWNED, *CHILDREN):
+            group, _, api_version = kind.api_version.rpartition("/")
+            kopf.on.event(group, api_version, kind.plural, registry=registry)(self._kopf_event)
+
+    async def _kopf_event(self, event: Mapping[str, Any], **_: Any) -> None:
+        self.event(event["type"], dict(event["object"]))
+
+    def event(self, kind: str | None, obj: Object) -> None:
+        """An object as a watch tells of it: `kind` is DELETED when it is gone."""
+        obj["metadata"] = dict(obj["metadata"])
+        key = key_of(obj)
+        self.seen[key.kind] = max(self.seen.get(key.kind, 0), version(obj))
+        before = self._get(key)
+        if kind == "DELETED":
+            self._cache.drop(obj)
+            after = None
+        elif self._cache.put(obj, watched=True):
+            after = obj
+        elif before is not None and version(before) == version(obj):
+            # Our own answer to ourselves, or a list of what is known.
+            return
+        else:
+            return
+        self.changed(before, after)
+
+    def changed(self, before: Object | None, after: Object | None) -> None:
+        """Enqueue what a change of one object may concern."""
+        for key in {*self._concerned(before), *self._concerned(after)}:
+            self._enqueue(key)
+        subject = after or before
+        if subject is not None and subject["kind"] == CONNECTORS.kind and _told(before) != _told(after):
+            for bot in self._cache.bots_of(subject["metadata"]["namespace"], subject["metadata"]["name"]):
+                self._enqueue(bot)
+
+    def _concerned(self, obj: Object | None) -> Iterable[Key]:
+        if obj is None:
+            return
+        key = key_of(obj)
+        if key.kind in {kind.kind for kind in OWNED}:
+            yield key
+            connector = obj.get("spec", {}).get("connectorRef", {}).get("name", "")
+            if key.kind == GRIDBOTS.kind and connector:
+                yield Key(CONNECTORS.kind, key.namespace, connector)
+            return
+        # By label for the Pods of Deployments, by owner for what has lost its labels.
+        metadata = obj["metadata"]
+        labels = metadata.get("labels", {})
+        owner = _OWNERS.get(labels.get(NAME_LABEL, ""))
+        if owner and INSTANCE_LABEL in labels:
+            yield Key(owner, key.namespace, labels[INSTANCE_LABEL])
+        for reference in metadata.get("ownerReferences", ()):
+            if reference["kind"] in _OWNERS.values():
+                yield Key(reference["kind"], key.namespace, reference["name"])
+
+    def _get(self, key: Key) -> Object | None:
+        kind = next(kind for kind in (*OWNED, *CHILDREN) if kind.kind == key.kind)
+        return self._cache.get(kind, key.namespace, key.name)
+
+
+def _told(connector: Object | None) -> object:
+    """What bots' conditions say of a connector."""
+    if connector is None:
+        return None
+    ready = find(parse_status(ExchangeConnectorStatus, connector).conditions, "Ready")
+    said = (ready.status, ready.reason, ready.message) if ready is not None else None
+    return said, "deletionTimestamp" in connector["metadata"]

@@ -1,0 +1,108 @@
+"""What kubelet and the scheduler say of a Pod."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from opensqt_operator.names import FIRST_POD, Object
+
+CONTAINER = "bot"
+
+
+class Stage(Enum):
+    TERMINATING = auto()
+    FINISHED = auto()
+    """Failed, succeeded or evicted: none of its containers runs, and none will."""
+    PENDING = auto()
+    """Not scheduled, or its image not pulled, or its container not created."""
+    DOWN = auto()
+    """Its container ran and is to run again."""
+    RUNNING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class PodState:
+    """One Pod."""
+
+    stage: Stage
+    reason: str
+    message: str
+    uid: str
+    ip: str
+    node: str
+    created: datetime
+    started: datetime | None
+    """When its container was started, where it runs."""
+    ever_ran: bool
+    first: bool
+    """It is the first Pod that its bot ever had."""
+    broken: bool
+    """It does not come up by itself, as far as one can tell: a person or a new spec must act."""
+
+
+_PATIENT = {"ContainerCreating", "PodInitializing", ""}
+"""Reasons for waiting that pass."""
+
+
+def pod_state(pod: Object, container_name: str = CONTAINER) -> PodState:
+    metadata, status = pod["metadata"], pod.get("status", {})
+    container: Object = next((c for c in status.get("containerStatuses", ()) if c["name"] == container_name), {})
+    state, last = container.get("state", {}), container.get("lastState", {})
+    stage, reason, message, broken = _stage(pod, state, last)
+    running = state.get("running", {})
+    return PodState(
+        stage=stage,
+        reason=reason,
+        message=message,
+        uid=metadata["uid"],
+        ip=status.get("podIP", ""),
+        node=pod.get("spec", {}).get("nodeName", ""),
+        created=_time(metadata["creationTimestamp"]),
+        started=_time(running["startedAt"]) if running.get("startedAt") else None,
+        ever_ran=bool(running or "terminated" in state or last or container.get("restartCount", 0)),
+        first=metadata.get("annotations", {}).get(FIRST_POD) == "true",
+        broken=broken,
+    )
+
+
+def _stage(pod: Object, state: Object, last: Object) -> tuple[Stage, str, str, bool]:  # noqa: PLR0911 - a chain of reasons
+    status = pod.get("status", {})
+    name = pod["metadata"]["name"]
+    if "deletionTimestamp" in pod["metadata"]:
+        node = pod.get("spec", {}).get("nodeName", "")
+        return Stage.TERMINATING, "PodTerminating", f"waiting for node {node or '(none)'} to end Pod {name}", False
+    if status.get("phase") in {"Failed", "Succeeded"}:
+        reason = status.get("reason") or f"Pod{status['phase']}"
+        message = status.get("message") or _exit(state.get("terminated", {}))
+        return Stage.FINISHED, reason, message, True
+    if "running" in state:
+        return Stage.RUNNING, "ContainerRunning", "", False
+    if "terminated" in state:
+        return Stage.DOWN, "ContainerTerminated", _exit(state["terminated"]), False
+    waiting = state.get("waiting", {})
+    reason, message = waiting.get("reason", ""), waiting.get("message", "")
+    if "terminated" in last:
+        return Stage.DOWN, reason or "ContainerRestarting", _join(_exit(last["terminated"]), message), True
+    if reason not in _PATIENT:
+        return Stage.PENDING, reason, message, True
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return Stage.PENDING, condition.get("reason", "Unschedulable"), condition.get("message", ""), True
+    return Stage.PENDING, reason or "PodPending", message, False
+
+
+def _exit(terminated: Object) -> str:
+    """How a container ended, with the last it said (terminationMessagePolicy: FallbackToLogsOnError)."""
+    if not terminated:
+        return ""
+    said = (terminated.get("message") or "").strip()
+    text = f"exited with code {terminated.get('exitCode')} ({terminated.get('reason') or 'no reason'})"
+    return f"{text}: {said}" if said else text
+
+
+def _join(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

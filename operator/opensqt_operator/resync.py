@@ -1,0 +1,89 @@
+"""One task lists everything every few minutes and makes it the truth: it repairs whatever the watch has missed."""
+
+import asyncio
+import random
+import time
+
+import structlog
+
+from opensqt_operator import metrics
+from opensqt_operator.api_client import ApiClient, RequestError
+from opensqt_operator.cache import Cache, version
+from opensqt_operator.handlers import Handlers
+from opensqt_operator.names import CHILDREN, OWNED, SELECTOR, Kind, Object, key_of
+
+_RETRY = 5.0
+_SETTLE = 20.0
+_log = structlog.get_logger(__name__)
+
+
+class Resync:
+    """Lists, and watches over the watch."""
+
+    def __init__(
+        self, api: ApiClient, cache: Cache, handlers: Handlers, *, namespaces: tuple[str, ...], interval: float
+    ) -> None:
+        self._api, self._cache, self._handlers = api, cache, handlers
+        self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+        self.interval = interval
+        self.succeeded: float | None = None
+        """When everything was last listed, on the monotonic clock."""
+        self.misses: dict[str, int] = {}
+        """How many resyncs in a row found changes of a kind that the watch never told of."""
+
+    async def first(self) -> None:
+        """List until it succeeds: before that, nothing can be decided. The CRDs may not be there yet, either."""
+        while True:
+            try:
+                await self._once()
+            except RequestError as failure:
+                _log.warning("waiting_for_the_api_server", failure=str(failure))
+                await asyncio.sleep(min(_RETRY, self.interval) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            else:
+                return
+
+    async def run(self) -> None:
+        """Resync for ever."""
+        while True:
+            await asyncio.sleep(self.interval * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            try:
+                newest = await self._once()
+            except RequestError as failure:
+                _log.warning("resync_failed", failure=str(failure))
+                continue
+            await asyncio.sleep(min(_SETTLE, self.interval / 4))
+            self._judge(newest)
+
+    async def _once(self) -> dict[str, int]:
+        """Replace the cache; the newest version of what it did not know, by kind."""
+        started = time.monotonic()
+        newest: dict[str, int] = {}
+        for kind in (*OWNED, *CHILDREN):
+            for namespace in self._namespaces:
+                objects, listed_at = await self._api.list(kind, namespace, None if kind in OWNED else SELECTOR)
+                found = self._replace(kind, namespace, objects, listed_at)
+                newest[kind.kind] = max(newest.get(kind.kind, 0), found)
+        for kind in OWNED:
+            for obj in self._cache.all(kind):
+                self._handlers.changed(None, obj)
+        self.succeeded = time.monotonic()
+        metrics.RESYNC_SECONDS.set(self.succeeded - started)
+        return newest
+
+    def _replace(self, kind: Kind, namespace: str | None, objects: list[Object], listed_at: int) -> int:
+        before = {key_of(obj): obj for obj in self._cache.all(kind)}
+        newest = 0
+        for key in self._cache.replace(kind, objects, listed_at, namespace):
+            after = self._cache.get(kind, key.namespace, key.name)
+            self._handlers.changed(before.get(key), after)
+            newest = max(newest, version(after) if after is not None else 0)
+        return newest
+
+    def _judge(self, newest: dict[str, int]) -> None:
+        """What a list found, the watch must have told by now."""
+        for kind, found in newest.items():
+            missed = found > self._handlers.seen.get(kind, 0)
+            self.misses[kind] = self.misses.get(kind, 0) + 1 if missed else 0
+            if missed:
+                metrics.MISSED_EVENTS.labels(kind).inc()
+                _log.warning("watch_missed_changes", kind=kind, in_a_row=self.misses[kind])
