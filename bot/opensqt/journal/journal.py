@@ -93,8 +93,9 @@ class Journal:
                         break
                     events.extend(decode_event(json.loads(row["event"])) for row in rows)
         if seq + len(events) != self.seq:
-            missing = seq + len(events) + 1
-            raise JournalDiverged(f"the journal of bot {self._bot_uid} has {self.seq} events, but not event {missing}")
+            raise JournalDiverged(
+                f"the journal of bot {self._bot_uid} lacks some of the events {seq + 1} to {self.seq}"
+            )
         return Recovered(json.loads(newest["snapshot"]) if newest else None, seq, events)
 
     async def append(self, events: Sequence[Event], actions: Sequence[Action]) -> None:
@@ -127,7 +128,7 @@ class Journal:
             connection = await self._connected()
             with self._dropped_on_failure(), typed_errors(self._dsn):
                 done = await connection.fetchval(
-                    statements.SAVE_SNAPSHOT, self._bot_uid, self.epoch, seq, json.dumps(snapshot), SNAPSHOTS_KEPT - 2
+                    statements.SAVE_SNAPSHOT, self._bot_uid, self.epoch, seq, json.dumps(snapshot), SNAPSHOTS_KEPT - 1
                 )
                 if not done:
                     await self._check_in_charge(connection)

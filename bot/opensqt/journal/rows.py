@@ -8,7 +8,7 @@ from typing import Any
 
 from opensqt.engine.actions import Action, Place
 from opensqt.engine.codec import encode_event
-from opensqt.engine.events import Event, OrderFilled, OrderNotFound, OrderReported, PlaceFailed
+from opensqt.engine.events import Event, OrderFilled, OrderNotFound, OrderReported, OrderState, PlaceFailed
 
 INTENDED = "Intended"
 """Committed, and no word of it from the exchange yet."""
@@ -17,12 +17,20 @@ NOT_FOUND = "NotFound"
 PLACE_FAILED = "PlaceFailed"
 """The exchange or the way there refused; a look-up may still find it."""
 
+FINAL = frozenset(state.value for state in OrderState if state is not OrderState.OPEN)
+
 
 @dataclass(slots=True)
 class _Order:
     place: Place | None = None
     status: str = ""
     filled: int = 0
+
+    def reported(self, status: str, filled: int = 0) -> None:
+        """News may come out of order: what has ended stays ended, what is filled stays filled."""
+        if self.status not in FINAL or status in FINAL:
+            self.status = status
+        self.filled = max(self.filled, filled)
 
 
 @dataclass(slots=True)
@@ -47,11 +55,10 @@ class Rows:
                 rows.filled.append((event.trade_id, event.client_id, seq, event.time, event.price, event.lots,
                                     Decimal(event.fee), event.maker))  # fmt: skip
             elif isinstance(event, OrderReported):
-                order = orders.setdefault(event.client_id, _Order())
-                order.status, order.filled = event.state.value, max(order.filled, event.filled)
+                orders.setdefault(event.client_id, _Order()).reported(event.state.value, event.filled)
             elif isinstance(event, OrderNotFound | PlaceFailed):
                 status = NOT_FOUND if isinstance(event, OrderNotFound) else PLACE_FAILED
-                orders.setdefault(event.client_id, _Order()).status = status
+                orders.setdefault(event.client_id, _Order()).reported(status)
         for action in actions:
             if isinstance(action, Place):
                 order = orders.setdefault(action.client_id, _Order())
