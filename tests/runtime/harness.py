@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+
 from opensqt.api.process import DSN_ENV, RESOURCE_ENV
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.bot.v1 import bot_pb2_grpc as stubs
@@ -15,7 +16,6 @@ from opensqt.connector.process import ConnectorServer
 from opensqt.connector.venue import Venue
 from opensqt.runtime.process import BotProcess
 from opensqt.runtime.settings import read_settings
-
 from tests.runtime.simulated_venue import SYMBOL
 
 UID = "5f0c0000-0000-4000-8000-000000000001"
@@ -77,34 +77,30 @@ class Bot:
     async def status(self) -> pb.Status:
         return (await self.stub.GetSnapshot(pb.GetSnapshotRequest())).status
 
-    async def phase(self, phase: "pb.Phase.ValueType", *, seconds: float = 20.0) -> pb.Status:
-        """The status once it has this phase."""
-        status: pb.Status | None = None
-
-        async def reached() -> bool:
-            nonlocal status
-            status = await self.status()
-            return status.phase == phase
-
+    async def when(self, condition: Callable[[pb.Status], bool], *, seconds: float = 20.0) -> pb.Status:
+        """The first status of which `condition` holds."""
+        last: pb.Status | None = None
         try:
-            await until(reached, seconds=seconds)
+            async with asyncio.timeout(seconds):
+                async for answer in self.stub.WatchStatus(pb.WatchStatusRequest()):
+                    last = answer.status
+                    if condition(last):
+                        return last
         except TimeoutError:
-            raise AssertionError(f"phase {pb.Phase.Name(phase)} was not reached: {status}") from None
-        assert status is not None
-        return status
+            pass
+        raise AssertionError(f"the status never came to be as expected: {last}")
+
+    async def phase(self, phase: "pb.Phase.ValueType") -> pb.Status:
+        """The status once it has this phase."""
+        return await self.when(lambda status: status.phase == phase)
 
     async def probe(self, name: str, *, healthy: bool) -> pb.Probe:
         """The probe once it is or is not well."""
-        found: pb.Probe | None = None
 
-        async def reached() -> bool:
-            nonlocal found
-            found = next(probe for probe in (await self.status()).probes if probe.name == name)
-            return found.healthy is healthy
+        def find(status: pb.Status) -> pb.Probe:
+            return next(probe for probe in status.probes if probe.name == name)
 
-        await until(reached)
-        assert found is not None
-        return found
+        return find(await self.when(lambda status: find(status).healthy is healthy))
 
     async def configure(
         self, goal: "pb.Goal.ValueType", *, generation: int, uid: str = UID, **changes: Any

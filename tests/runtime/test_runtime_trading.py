@@ -2,10 +2,12 @@
 
 from decimal import Decimal
 
+import grpc
+import pytest
+
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.engine.actions import OrderSide
-
-from tests.runtime.harness import bot, connector, environment, until
+from tests.runtime.harness import UID, bot, connector, environment, until
 from tests.runtime.simulated_venue import SimulatedVenue
 
 
@@ -19,14 +21,113 @@ async def test_buys_below_and_sells_above(postgres_dsn: str) -> None:
         await until(lambda: len(venue.live(OrderSide.SELL)) == 1)
         venue.move("40050")
         await until(lambda: venue.position == 0)
-
-        async def told() -> bool:
-            return (await running.status()).cycles == 1
-
-        await until(told)
-        status = await running.status()
+        status = await running.when(lambda status: status.cycles == 1)
         assert status.fills == 2
-        assert Decimal(status.realised_pnl) == Decimal("0.005") * 100 - sum(fill.fee for fill in venue.trades)
         assert status.position == "0"
+        assert Decimal(status.realised_pnl) == Decimal("0.005") * 100 - sum(fill.fee for fill in venue.trades)
         snapshot = await running.stub.GetSnapshot(pb.GetSnapshotRequest(fills=10))
         assert [fill.trade_id for fill in snapshot.fills] == [fill.trade_id for fill in venue.trades]
+        assert all(probe.healthy for probe in snapshot.status.probes)
+
+
+async def test_a_restart_goes_on_with_the_orders_in_the_market(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address:
+        async with bot(environment(postgres_dsn), address):
+            await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+            venue.move("39850")
+            await until(lambda: venue.live(OrderSide.SELL))
+            before = list(venue.accepted)
+        venue.move("40050")  # sells while nobody looks
+        async with bot(environment(postgres_dsn), address) as again:
+            status = await again.when(lambda status: status.cycles == 1)
+            assert (status.epoch, status.fills, status.position) == (2, 2, "0")
+            snapshot = await again.stub.GetSnapshot(pb.GetSnapshotRequest(fills=10))
+            assert [fill.trade_id for fill in snapshot.fills] == [fill.trade_id for fill in venue.trades]
+    assert len(set(venue.placements)) == len(venue.placements)
+    assert set(before) <= set(venue.accepted)
+
+
+async def test_goals_are_taken_live(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+        venue.move("39850")
+        await until(lambda: venue.live(OrderSide.SELL))
+        assert (await running.configure(pb.GOAL_PAUSE, generation=2)).generation == 2
+        await until(lambda: not venue.live(OrderSide.BUY))
+        await running.phase(pb.PHASE_PAUSED)
+        assert venue.live(OrderSide.SELL), "exits stay in the market"
+        await running.configure(pb.GOAL_CLOSE, generation=3)
+        status = await running.phase(pb.PHASE_STOPPED)
+        assert (status.position, venue.position) == ("0", 0)
+        assert not venue.live(OrderSide.BUY)
+        assert not venue.live(OrderSide.SELL)
+
+
+async def test_a_goal_outlives_the_instance_that_was_told(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address:
+        async with bot(environment(postgres_dsn), address) as running:
+            await until(lambda: venue.live(OrderSide.BUY))
+            await running.configure(pb.GOAL_STOP, generation=2)
+            await running.phase(pb.PHASE_STOPPED)
+        async with bot(environment(postgres_dsn), address) as again:
+            status = await again.when(lambda status: status.epoch == 2 and all(p.healthy for p in status.probes))
+            assert (status.phase, status.generation) == (pb.PHASE_STOPPED, 2)
+            assert not venue.live(OrderSide.BUY)
+
+
+async def test_limits_are_taken_live(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+        await running.configure(pb.GOAL_RUN, generation=2, riskLimits={"maxPosition": "0.005"})
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 1)
+        status = await running.status()
+        assert [limit.limit for limit in status.limits if limit.name == "maxPosition"] == ["0.005"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "words"),
+    [
+        ({"generation": 3, "uid": "another"}, grpc.StatusCode.FAILED_PRECONDITION, ["bot_uid", UID]),
+        ({"generation": 1}, grpc.StatusCode.FAILED_PRECONDITION, ["generation", "older"]),
+        ({"generation": 3, "order": {"quoteSize": "0"}}, grpc.StatusCode.INVALID_ARGUMENT, ["spec.order.quoteSize"]),
+        ({"generation": 3, "riskLimits": {"maxOpen": 1}}, grpc.StatusCode.INVALID_ARGUMENT, ["riskLimits.maxOpen"]),
+        ({"generation": 3, "order": {"quoteSize": "300"}}, grpc.StatusCode.FAILED_PRECONDITION, ["order.quoteSize"]),
+        ({"generation": 3, "symbol": "ETH/USDT:USDT"}, grpc.StatusCode.FAILED_PRECONDITION, ["spec.symbol"]),
+    ],
+)
+async def test_a_wrong_configuration_is_refused_by_name(
+    postgres_dsn: str, asked: dict[str, object], code: grpc.StatusCode, words: list[str]
+) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn, generation=2), address) as running:
+        await until(lambda: venue.live(OrderSide.BUY))
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await running.configure(pb.GOAL_RUN, **asked)  # type: ignore[arg-type]
+        assert refused.value.code() is code
+        assert all(word in (refused.value.details() or "") for word in words), refused.value.details()
+        assert (await running.status()).generation == 2
+
+
+async def test_an_unknown_symbol_halts_with_what_there_is(postgres_dsn: str) -> None:
+    venue = SimulatedVenue()
+    env = environment(postgres_dsn, symbol="ETH/USDT:USDT")
+    async with connector(venue) as address, bot(env, address) as running:
+        status = await running.phase(pb.PHASE_HALTED)
+        assert status.reason == "UnknownSymbol"
+        assert all(word in status.message for word in ("spec.symbol", "ETH/USDT:USDT", "BTC/USDT:USDT"))
+        # Nothing was ever placed, so the bot may be deleted although it cannot trade.
+        answer = await running.configure(pb.GOAL_STOP, generation=2, symbol="ETH/USDT:USDT")
+        assert (answer.phase, answer.generation) == (pb.PHASE_STOPPED, 2)
+
+
+async def test_a_refused_leverage_halts_by_name(postgres_dsn: str) -> None:
+    venue = SimulatedVenue()
+    env = environment(postgres_dsn, leverage=75, riskLimits={"maxLeverage": 100})
+    async with connector(venue) as address, bot(env, address) as running:
+        status = await running.phase(pb.PHASE_HALTED)
+        assert (status.reason, "spec.leverage" in status.message) == ("PrepareRefused", True)
+        assert not venue.placements

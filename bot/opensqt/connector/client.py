@@ -34,6 +34,8 @@ from opensqt.exchange.v1 import exchange_pb2_grpc as stubs
 from opensqt.paper.v1 import paper_pb2, paper_pb2_grpc
 
 FAILURE_KEY = "opensqt-failure-bin"
+DEADLINE = 10.0
+"""Seconds after which a call has failed."""
 CHANNEL_OPTIONS = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -85,10 +87,9 @@ class Step:
 
 
 class ExchangeClient:
-    """One connector. Every call raises `VenueError`; `deadline` is in seconds."""
+    """One connector. Every call raises `VenueError`."""
 
-    def __init__(self, address: str, *, deadline: float = 10.0) -> None:
-        self._deadline = deadline
+    def __init__(self, address: str) -> None:
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._exchange = stubs.ExchangeServiceStub(self._channel)
         self._lockstep = paper_pb2_grpc.LockstepServiceStub(self._channel)
@@ -190,13 +191,13 @@ class ExchangeClient:
 
     async def _ask(self, method: Any, request: Any, *, deadline: float | None = None) -> Any:
         try:
-            return await method(request, timeout=deadline or self._deadline)
+            return await method(request, timeout=deadline or DEADLINE)
         except grpc.aio.AioRpcError as error:
             raise VenueError(_failure(error, Remedy.RETRY)) from None
 
     async def _act(self, method: Any, request: Any) -> Any:
         try:
-            return await method(request, timeout=self._deadline)
+            return await method(request, timeout=DEADLINE)
         except grpc.aio.AioRpcError as error:
             raise VenueError(_failure(error, Remedy.LOOK_UP)) from None
 
