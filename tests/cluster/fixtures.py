@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster import binaries
+from tests.cluster import binaries, kind
 from tests.cluster.envtest import Envtest
 
 PARTS = ("envtest", "kind")
@@ -48,6 +48,16 @@ def fresh_envtest() -> Iterator[Envtest]:
     need("envtest", _no_envtest())
     with Envtest(audit=True) as running:
         yield running
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Delete the cluster that this session's workers shared (`OPENSQT_KEEP_CLUSTER=1` keeps it for the next one)."""
+    shared = binaries.CACHE / "e2e-session"
+    if hasattr(session.config, "workerinput") or not shared.exists() or os.environ.get("OPENSQT_KEEP_CLUSTER"):
+        return
+    shared.unlink()
+    kind.down(kind.END_TO_END)
+    kind.stop_idle_engine()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,0 +1,72 @@
+"""What can change live does, without a restart; what cannot rolls the Pod, and nothing is placed twice."""
+
+import pytest
+
+from tests.e2e import books
+from tests.e2e.lab import MODEL, Lab, Object, bot, connector, container_id, is_ready
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
+
+
+def test_a_limit_is_pushed_live(lab: Lab) -> None:
+    """A changed limit is in force within seconds, in the same process."""
+    lab.apply(connector(MODEL), bot())
+    lab.until_ready("grid")
+    lab.until_fills("grid")
+    before = lab.pod("grid")
+    lab.patch("gridbot", "grid", {"riskLimits": {"maxOpenOrders": 3}})
+    lab.until(
+        "grid", "at most 3 orders are open", lambda it: is_ready(it) and _open_orders(it) <= 3 and _limit(it) == "3"
+    )
+    after = lab.pod("grid")
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert container_id(after) == container_id(before)
+    assert lab.bot("grid")["status"]["epoch"] == 1
+
+
+def test_paused_keeps_exits_and_running_goes_on(lab: Lab) -> None:
+    """Paused has no entries; Running has them again; the process is the same."""
+    lab.apply(connector(MODEL), bot())
+    lab.until_ready("grid")
+    lab.until_fills("grid")
+    before = container_id(lab.pod("grid"))
+    lab.patch("gridbot", "grid", {"state": "Paused"})
+    lab.until("grid", "it is paused without buys", lambda it: is_ready(it) and _is(it, "Paused") and not _buys(it))
+    lab.patch("gridbot", "grid", {"state": "Running"})
+    lab.until("grid", "it runs with buys", lambda it: is_ready(it) and _is(it, "Running") and _buys(it))
+    assert container_id(lab.pod("grid")) == before
+
+
+async def test_what_needs_a_restart_rolls_the_pod(lab: Lab) -> None:
+    """Another spacing starts another Pod under the next epoch; the fills go on, and no order is placed twice."""
+    lab.apply(connector(MODEL), bot())
+    lab.until_ready("grid")
+    before = lab.until_fills("grid")
+    pod = lab.pod("grid")["metadata"]["uid"]
+    lab.patch("gridbot", "grid", {"resources": {"limits": {"memory": "256Mi"}}})
+    lab.until("grid", "a second epoch is ready", lambda it: is_ready(it) and it["status"]["epoch"] == 2)
+    rolled = lab.pod("grid")
+    assert rolled["metadata"]["uid"] != pod
+    assert rolled["spec"]["containers"][0]["resources"]["limits"]["memory"] == "256Mi"
+    after = lab.until_fills("grid")
+    assert after["status"]["orders"]["fills"] > before["status"]["orders"]["fills"]
+    stopped = lab.stop("grid")
+    written = await books.read(lab.kubectl, stopped["metadata"]["uid"], lab.uid("exchangeconnector", "paper"))
+    written.assert_exactly_once()
+
+
+def _open_orders(it: Object) -> int:
+    orders = it["status"]["orders"]
+    return int(orders["buys"] + orders["sells"])
+
+
+def _buys(it: Object) -> int:
+    return int(it["status"]["orders"]["buys"])
+
+
+def _is(it: Object, state: str) -> bool:
+    return bool(it["status"]["state"] == state)
+
+
+def _limit(it: Object) -> str:
+    return next((each["limit"] for each in it["status"]["limits"] if "rders" in each["name"]), "")

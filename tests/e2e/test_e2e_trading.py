@@ -1,0 +1,68 @@
+"""`kubectl apply` of manifests makes bots that trade real candles, and `kubectl get` tells the truth about them."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import books
+from tests.e2e.lab import BTC, DOGE, Lab, bot, candles, condition, connector
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
+
+
+async def test_applied_bot_trades_and_its_status_is_true(lab: Lab, candle_file: Callable[[str], Path]) -> None:
+    """Applied together, candles, connector and bot trade; columns, conditions and numbers agree with the books."""
+    lab.apply(candles("btc", candle_file("btc-perp-2022-01-1m")), connector(BTC), bot())
+    lab.until_ready("grid")
+    lab.until_fills("grid", 20)
+    for kind in ("ConnectorReady", "CircuitClosed", "WithinRiskLimits"):
+        assert condition(lab.bot("grid"), kind)["status"] == "True"
+
+    columns = lab.run("get", "gridbots").stdout.splitlines()
+    names = "NAME SYMBOL SIDE STATE READY BREAKER POSITION PNL CONNECTOR AGE"
+    assert " ".join(columns[0].split()) == names
+    assert columns[1].split()[:6] == ["grid", "BTC/USDT:USDT", "Long", "Running", "True", "Closed"]
+    connectors = lab.run("get", "exchangeconnectors").stdout.splitlines()[1].split()
+    assert connectors[:3] == ["paper", "paper", "Demo"]
+    assert connectors[3] == "True"
+
+    stopped = lab.stop("grid")
+    written = await books.read(lab.kubectl, stopped["metadata"]["uid"], lab.uid("exchangeconnector", "paper"))
+    written.assert_exactly_once()
+    status = stopped["status"]
+    assert len(written.exchange_fills) == status["orders"]["fills"] >= 20
+    assert Decimal(status["position"]["quantity"]) == written.position
+    assert status["orders"]["buys"] == status["orders"]["sells"] == 0
+    assert status["epoch"] == written.epoch == 1
+    pnl = {name: Decimal(value) for name, value in status["pnl"].items()}
+    assert pnl["total"] == pnl["realised"] + pnl["unrealised"]
+    assert pnl["fees"] > 0
+
+
+async def test_two_bots_share_a_connector(lab: Lab, candle_file: Callable[[str], Path]) -> None:
+    """Two bots of one account trade their own markets; neither sees the other's orders."""
+    lab.apply(
+        candles("btc", candle_file("btc-perp-2022-01-1m")),
+        candles("doge", candle_file("dogeusdt-2025-06-1m")),
+        connector(BTC, DOGE),
+        bot(),
+        bot(
+            "doge",
+            symbol="DOGE/USDT:USDT",
+            grid={"spacing": {"geometric": "0.1"}, "buyWindow": 5, "sellWindow": 5},
+            riskLimits={"maxPosition": "50000"},
+        ),
+    )
+    lab.until_ready("grid", "doge")
+    for name in ("grid", "doge"):
+        lab.until_fills(name)
+    for name in ("grid", "doge"):
+        stopped = lab.stop(name)
+        written = await books.read(lab.kubectl, stopped["metadata"]["uid"], lab.uid("exchangeconnector", "paper"))
+        written.assert_exactly_once()
+        assert Decimal(stopped["status"]["position"]["quantity"]) == written.position
+    shared = lab.get("exchangeconnector", "paper")
+    assert shared
+    assert shared["status"]["bots"] == 2
