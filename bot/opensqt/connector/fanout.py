@@ -159,7 +159,13 @@ class FanOut(Generic[Subject, T]):
     ) -> Iterator[Subscription[T]]:
         """A subscription that misses nothing from here on; with `newest_by` it starts with the last known ones."""
         subscription: Subscription[T] = Subscription(accepts, self._newest_by)
-        topics = {subject: self._topic(subject) for subject in subjects}
+        topics: dict[Subject, _Topic[T]] = {}
+        try:
+            for subject in subjects:
+                topics[subject] = self._topic(subject)
+        except VenueError:
+            self._drop(subscription, topics)
+            raise
         for topic in topics.values():
             topic.subscriptions.append(subscription)
             if self._newest_by is not None and topic.last is not None:
@@ -169,15 +175,22 @@ class FanOut(Generic[Subject, T]):
             yield subscription
         finally:
             self.subscribers -= 1
-            for subject, topic in topics.items():
-                topic.subscriptions.remove(subscription)
-                if not topic.subscriptions and self._topics.get(subject) is topic:
-                    self._close(subject)
+            self._drop(subscription, topics)
 
     async def close(self) -> None:
-        for subject in list(self._topics):
+        """Ends all subscriptions."""
+        for subject, topic in list(self._topics.items()):
+            for subscription in topic.subscriptions:
+                subscription.fail(VenueError(Failure(Remedy.RETRY, "the connector is ending")))
             self._close(subject)
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _drop(self, subscription: Subscription[T], topics: dict[Subject, _Topic[T]]) -> None:
+        for subject, topic in topics.items():
+            if subscription in topic.subscriptions:
+                topic.subscriptions.remove(subscription)
+            if not topic.subscriptions and self._topics.get(subject) is topic:
+                self._close(subject)
 
     def _topic(self, subject: Subject) -> _Topic[T]:
         topic = self._topics.get(subject)

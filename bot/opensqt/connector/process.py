@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 import grpc
 import structlog
@@ -22,6 +23,7 @@ EXCHANGE_SERVICE = exchange_pb2.DESCRIPTOR.services_by_name["ExchangeService"].f
 LIVENESS = "liveness"
 """Health service that is SERVING as long as the process is well, whatever the venue says: for liveness probes."""
 GRACE_SECONDS = 3.0
+HEALTH_SECONDS = 5.0
 SERVER_OPTIONS = (
     # Clients ping every 20 s; without this gRPC answers the third ping with "too many pings" and hangs up.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
@@ -48,6 +50,7 @@ class ConnectorServer:
         self._health_server = grpc.aio.server(options=SERVER_OPTIONS)
         self._health = health_aio.HealthServicer()
         self._service = ExchangeService(venue)
+        self._said: tuple[bool, str, str] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(self._service, self._server)
         names = (
@@ -73,20 +76,28 @@ class ConnectorServer:
     async def stop(self) -> None:
         """Ends the streams, lets calls finish, closes the venue."""
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(GRACE_SECONDS)
         await self._service.close_streams()
+        stopping = asyncio.create_task(self._server.stop(GRACE_SECONDS))
         await self._venue.close()
+        await stopping
         for task in self._tasks:
             task.cancel()
         await self._health_server.stop(0)
 
     async def _follow_health(self) -> None:
         while True:
-            await self._venue.health_changed()
+            # Also without a word from the venue: one may fall between two waits.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEALTH_SECONDS):
+                    await self._venue.health_changed()
             await self._say()
 
     async def _say(self) -> None:
         health = self._venue.health()
+        said = health.ready, health.reason, health.message
+        if said == self._said:
+            return
+        self._said = said
         log.info("health", ready=health.ready, reason=health.reason, message=health.message)
         READY.set(health.ready)
         CLOCK_SKEW_SECONDS.set(health.clock_skew_us / 1e6)
@@ -95,12 +106,11 @@ class ConnectorServer:
             await self._health.set(service, status)
 
 
-async def run(server: ConnectorServer, *, listen: str, health: str, metrics: str) -> None:
-    """Serves until SIGTERM or SIGINT. Raises ListenError."""
-    stopped = asyncio.Event()
+async def run(server: ConnectorServer, *, listen: str, health: str, metrics: str, ended: asyncio.Event) -> None:
+    """Serves until `ended` is set, or by SIGTERM or SIGINT. Raises ListenError."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, ended.set)
     host, _, port = metrics.rpartition(":")
     try:
         metrics_server, metrics_thread = start_http_server(int(port), host)
@@ -109,7 +119,7 @@ async def run(server: ConnectorServer, *, listen: str, health: str, metrics: str
     try:
         ports = await server.start(listen, health)
         log.info("listening", listen=listen, port=ports[0], health_port=ports[1])
-        await stopped.wait()
+        await ended.wait()
         log.info("stopping")
     finally:
         await server.stop()

@@ -1,0 +1,75 @@
+"""The account: balance, one-way positions, and the margin that positions and open orders take.
+
+Cross margin. A market's margin is its largest possible exposure divided by its leverage: what it holds, or what it
+would hold if all its buys, or all its sells, were filled; reduce-only orders take none.
+"""
+
+from dataclasses import dataclass, field
+
+from opensqt.connector.paper.instrument import Instrument
+from opensqt.engine.actions import OrderSide
+
+
+@dataclass(slots=True)
+class Holding:
+    """One market's position: signed `lots`, their signed `cost` in ticks x lots; `last` price in ticks, 0 before any.
+
+    `buys` and `sells` are the open orders that are not reduce-only, in ticks x lots.
+    """
+
+    instrument: Instrument
+    lots: int = 0
+    cost: int = 0
+    leverage: int = 1
+    last: int = 0
+    buys: int = 0
+    sells: int = 0
+
+    @property
+    def margin(self) -> int:
+        return self.margin_with()
+
+    def margin_with(self, buys: int = 0, sells: int = 0) -> int:
+        """Money that the market would take with these open orders more."""
+        exposure = max(abs(self.cost), self.cost + self.buys + buys, self.sells + sells - self.cost)
+        return -(-exposure * self.instrument.tick_value // self.leverage)
+
+    @property
+    def unrealised(self) -> int:
+        return (self.lots * self.last - self.cost) * self.instrument.tick_value
+
+    def reducible(self, side: OrderSide) -> int:
+        """The lots that an order of this side can take off the position."""
+        return max(0, -self.lots if side is OrderSide.BUY else self.lots)
+
+    def trade(self, side: OrderSide, price: int, lots: int) -> int:
+        """Changes the position by a trade; returns the profit that it realises, before fees."""
+        closing = min(lots, self.reducible(side))
+        realised = 0
+        if closing:
+            signed = closing if self.lots > 0 else -closing
+            cost = self.cost * closing // abs(self.lots)
+            realised = (signed * price - cost) * self.instrument.tick_value
+            self.lots -= signed
+            self.cost -= cost
+        opening = lots - closing if side is OrderSide.BUY else closing - lots
+        self.lots += opening
+        self.cost += opening * price
+        return realised
+
+
+@dataclass(slots=True)
+class PaperAccount:
+    """`balance` is the wallet's: start + realised profit - fees."""
+
+    balance: int
+    holdings: dict[str, Holding] = field(default_factory=dict)
+
+    @property
+    def equity(self) -> int:
+        return self.balance + sum(holding.unrealised for holding in self.holdings.values() if holding.lots)
+
+    @property
+    def available(self) -> int:
+        """What is free for new orders; negative where losses have eaten into the margin."""
+        return self.equity - sum(holding.margin for holding in self.holdings.values())
