@@ -1,6 +1,8 @@
 """Journals over the test's database, and a look at its tables."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -10,7 +12,8 @@ from opensqt.journal.journal import Journal
 from opensqt.journal.postgres import Connection
 from tests.journal.sample import IDENTITY
 
-OpenJournal = Callable[..., Awaitable[Journal]]
+SESSIONS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'opensqt bot%'"
+OpenJournal = Callable[..., Coroutine[Any, Any, Journal]]
 
 
 @pytest_asyncio.fixture
@@ -33,3 +36,30 @@ async def sql(postgres_dsn: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(postgres_dsn)
     yield connection
     await connection.close()
+
+
+async def eventually(sql: Connection, condition: str) -> None:
+    """Until the query says true, also within a transaction, which would see the same statistics for ever."""
+    async with asyncio.timeout(20):
+        while not await sql.fetchval(condition):
+            await asyncio.sleep(0.01)
+            await sql.execute("SELECT pg_stat_clear_snapshot()")
+
+
+def waiting(count: int) -> str:
+    """The condition that so many statements wait for a lock in this database."""
+    return f"SELECT count(*) = {int(count)} {SESSIONS} AND wait_event_type = 'Lock'"
+
+
+@asynccontextmanager
+async def append_blocked(sql: Connection) -> AsyncIterator[None]:
+    """The sample bot's first append gets past its fence and then waits, until the end of the block."""
+    transaction = sql.transaction()
+    await transaction.start()
+    await sql.execute(
+        "INSERT INTO opensqt.events (bot_uid, seq, epoch, time, event) VALUES ($1, 1, 0, 0, '{}')", IDENTITY["bot_uid"]
+    )
+    try:
+        yield
+    finally:
+        await transaction.rollback()

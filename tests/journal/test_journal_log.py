@@ -9,7 +9,7 @@ from opensqt.engine.events import Event, FeedChanged, OrderNotFound, OrderState,
 from opensqt.journal import journal as journal_module
 from opensqt.journal.errors import JournalDiverged, JournalMisconfigured
 from opensqt.journal.postgres import Connection
-from opensqt.journal.reader import JournalReader
+from opensqt.journal.reader import JournalledFill, JournalledOrder, JournalReader
 from tests.journal.conftest import OpenJournal
 from tests.journal.sample import IDENTITY, fill, place, price, report
 
@@ -137,7 +137,8 @@ async def test_readers_turn_pages(open_journal: OpenJournal, postgres_dsn: str) 
         [price(1), *(fill("o1", f"t{number}") for number in range(7))], [place(f"o{number}") for number in range(7)]
     )
     reader = await JournalReader.open(postgres_dsn)
-    fills, orders = [], []
+    fills: list[JournalledFill] = []
+    orders: list[JournalledOrder] = []
     while page := await reader.fills(BOT, after=fills[-1] if fills else None, limit=3):
         fills += page
     while page_of_orders := await reader.orders(BOT, after=orders[-1] if orders else None, limit=3):
