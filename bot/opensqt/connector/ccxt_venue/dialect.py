@@ -88,8 +88,12 @@ class Dialect:
         raise NotImplementedError
 
     def batch_items(self, body: Any) -> list[Json]:
-        """The items in the answer to a batch that ccxt turned into one exception; empty where it has none."""
-        return []
+        """The items in the answer to a batch, in the exchange's order; empty where it has none."""
+        raise NotImplementedError
+
+    def item_client_id(self, item: Json) -> str:
+        """Our client id in one such item, empty where the exchange leaves it out."""
+        raise NotImplementedError
 
     def post_only_rejected(self, info: Json) -> bool:
         """Whether the exchange ended this order because it would have taken liquidity."""
@@ -130,7 +134,8 @@ class Dialect:
         cancelled: Json = await exchange.cancel_order("", symbol, {"clientOrderId": client_id})
         return cancelled
 
-    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> list[Json]:
+    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
+        """Answered with what `batch_items` understands."""
         raise NotImplementedError
 
     def order_params(self) -> Json:

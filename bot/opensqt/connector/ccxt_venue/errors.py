@@ -92,7 +92,7 @@ def clean(text: str, credentials: Credentials) -> str:
     """Without credentials, signatures, query strings and what is longer than a message should be."""
     text = credentials.scrub(text)
     text = re.sub(r"\?[^\s'\"]*", "", text)
-    text = re.sub(r"(?i)(signature|sign|apikey|api_key|listenkey)([\"'=:\s]+)[^\s&\"',}]+", r"\1\2***", text)
+    text = re.sub(r"(?i)(signature|sign|apikey|api_key|listenkey)(\"?\s*[=:]\s*\"?)[^\s&\"',}]+", r"\1\2***", text)
     return " ".join(text.split())[:_MOST_TEXT]
 
 

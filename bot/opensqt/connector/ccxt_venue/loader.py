@@ -1,13 +1,23 @@
-"""Loads one exchange of ccxt: the packages' own `__init__` import all of them, at five times the CPU and twice the memory."""
+"""Loads one exchange of ccxt alone: the packages' own `__init__` import them all, for five times the CPU."""
 
+import copy
 import importlib
 import importlib.metadata
 import importlib.util
 import ipaddress
+import logging
 import sys
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from opensqt.connector.ccxt_venue.credentials import Credentials
+from opensqt.connector.ccxt_venue.dialect import Profile
+from opensqt.connector.ccxt_venue.transport import observed
+
+TIMEOUT_MS = 10_000
+KEEP_ALIVE_MS = 15_000
+"""Between two pings on a WebSocket; two without an answer end it."""
 
 _PACKAGES = ("ccxt", "ccxt.async_support", "ccxt.pro")
 
@@ -50,6 +60,34 @@ def _lay_out_packages() -> None:
         if isinstance(value, type):
             setattr(top, name, value)
     top.Exchange = importlib.import_module("ccxt.base.exchange").Exchange  # type: ignore[attr-defined]
+
+
+def connection(profile: Profile, credentials: Credentials, *, live: bool, endpoint: str | None = None) -> Any:
+    """ccxt's instance for one account, not connected yet; `endpoint` is a simulator's address."""
+    exchange = observed(load(profile.ccxt_id, parent=profile.parent))(
+        {
+            "apiKey": credentials.api_key,
+            "secret": credentials.api_secret,
+            "password": credentials.passphrase or None,
+            # Numbers stay the strings that the exchange sent.
+            "number": str,
+            "enableRateLimit": True,
+            "timeout": TIMEOUT_MS,
+            "options": copy.deepcopy(dict(profile.options)),
+            # The list of currencies needs rights over the wallet, which a trading key should not have.
+            "has": {"fetchCurrencies": False},
+            "streaming": {"keepAlive": KEEP_ALIVE_MS},
+        }
+    )
+    # ccxt logs requests with their headers at DEBUG, and with them the key.
+    logging.getLogger("ccxt").setLevel(logging.WARNING)
+    if not live and profile.demo == "demo":
+        exchange.enable_demo_trading(True)
+    elif not live:
+        exchange.set_sandbox_mode(True)
+    if endpoint is not None:
+        redirect(exchange.urls, endpoint)
+    return exchange
 
 
 def check_endpoint(endpoint: str) -> None:

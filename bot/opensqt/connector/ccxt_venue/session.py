@@ -26,7 +26,6 @@ FILES_SECONDS = 2.0
 RIGHTS_SECONDS = 600.0
 MAX_SKEW_US = 5_000_000
 """Below it we correct our timestamps; above it the machine's clock is wrong for everything else as well."""
-TIMEOUT_MS = 10_000
 CURRENCY = "USDT"
 
 _REASONS = {
@@ -109,6 +108,14 @@ class Session:
             raise CallError(
                 Failure(remedy, f"not connected, nothing was sent: {health.message}", retry_after_ms=1000), None
             )
+        result, _ = await self._call(use, priority, doubt=doubt)
+        return result
+
+    async def call_with_answer(
+        self, use: Callable[[Any], Awaitable[Result]], priority: Priority, *, doubt: bool = False
+    ) -> tuple[Result, Any]:
+        """As `call`, with the JSON of the exchange's last answer beside ccxt's result."""
+        await self.call(_nothing, priority)
         return await self._call(use, priority, doubt=doubt)
 
     async def read(self, use: Callable[[Any], Awaitable[Result]]) -> Result:
@@ -125,11 +132,11 @@ class Session:
 
     async def _call(
         self, use: Callable[[Any], Awaitable[Result]], priority: Priority, *, doubt: bool = False
-    ) -> Result:
+    ) -> tuple[Result, Any]:
         call = transport.Call(priority)
         token = transport.current_call.set(call)
         try:
-            return await use(self.exchange)
+            return await use(self.exchange), call.body
         except Exception as error:  # ccxt raises KeyErrors as well as its own
             failure = self._failed(error, call, doubt=doubt)
         finally:
@@ -228,29 +235,8 @@ class Session:
             await self._drop(old)
 
     def _build(self, found: Credentials) -> Any:
-        profile = self.dialect.profile
-        exchange = transport.observed(loader.load(profile.ccxt_id, parent=profile.parent))(
-            {
-                "apiKey": found.api_key,
-                "secret": found.api_secret,
-                "password": found.passphrase or None,
-                "number": str,
-                "enableRateLimit": True,
-                "timeout": TIMEOUT_MS,
-                "options": dict(profile.options),
-                # The list of currencies needs rights over the wallet, which a trading key should not have.
-                "has": {"fetchCurrencies": False},
-                "streaming": {"keepAlive": 15_000},
-            }
-        )
+        exchange = loader.connection(self.dialect.profile, found, live=self.live, endpoint=self._endpoint)
         exchange.budget_gate = self.budget.take
-        if not self.live:
-            if profile.demo == "demo":
-                exchange.enable_demo_trading(True)
-            else:
-                exchange.set_sandbox_mode(True)
-        if self._endpoint is not None:
-            loader.redirect(exchange.urls, self._endpoint)
         return exchange
 
     async def _measure_clock(self) -> int:
@@ -261,7 +247,7 @@ class Session:
             theirs = await exchange.fetch_time()
             return (before + time.time_ns()) // 2000 - int(theirs) * 1000
 
-        skew = await retry(lambda: self._call(measure, Priority.READ), attempts=2)
+        skew, _ = await retry(lambda: self._call(measure, Priority.READ), attempts=2)
         self.exchange.options["timeDifference"] = skew // 1000
         return skew
 
@@ -274,7 +260,7 @@ class Session:
         if time.monotonic() - self._rights_at < RIGHTS_SECONDS:
             return
         await self._call(lambda exchange: exchange.fetch_balance(), Priority.READ)
-        rights = await self._call(lambda exchange: self.dialect.key_rights(exchange, live=self.live), Priority.READ)
+        rights, _ = await self._call(lambda exchange: self.dialect.key_rights(exchange, live=self.live), Priority.READ)
         if rights.trade is False:
             raise MissingPermissionError("the API key may not trade perpetuals: give it that permission")
         if rights.withdraw:
@@ -288,3 +274,7 @@ class Session:
         if exchange is not None:
             with contextlib.suppress(Exception):
                 await exchange.close()
+
+
+async def _nothing(_: Any) -> None:
+    return None

@@ -72,6 +72,8 @@ class Streams:
         since_us = self._session.now_us()
         async for item in merge(sources, idle=AUDIT_SECONDS):
             if isinstance(item, VenueFill):
+                if _key(item) in seen:
+                    continue
                 _note(seen, item)
             if item is not None:
                 yield item

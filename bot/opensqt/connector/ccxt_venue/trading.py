@@ -1,11 +1,11 @@
 """Placing and cancelling: each item is checked, sent once, and answered by itself."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from opensqt.connector.ccxt_venue import convert, errors
 from opensqt.connector.ccxt_venue.budget import Priority
-from opensqt.connector.ccxt_venue.credentials import Credentials
 from opensqt.connector.ccxt_venue.dialect import Json
 from opensqt.connector.ccxt_venue.session import CallError, Session
 from opensqt.connector.venue import Failure, NewOrder, VenueOrder
@@ -53,7 +53,11 @@ class Trading:
     async def cancel(self, symbol: str, market: Json, client_ids: Sequence[str]) -> list[Placed]:
         answers: list[Json | Failure]
         if len(client_ids) > 1 and self._dialect.profile.cancel_batch > 1:
-            answers = await self._cancel_many(symbol, client_ids)
+            answers = await self._batch(
+                [(client_id, market) for client_id in client_ids],
+                lambda exchange: self._dialect.cancel_many(exchange, symbol, client_ids),
+                Priority.CANCEL,
+            )
         else:
             answers = list(await asyncio.gather(*(self._cancel_one(symbol, client_id) for client_id in client_ids)))
         finished = (
@@ -83,16 +87,11 @@ class Trading:
 
     async def _place_many(self, chosen: Sequence[tuple[NewOrder, Json]], priority: Priority) -> list[Placed]:
         requests = [convert.request(order, market, self._dialect) for order, market in chosen]
-        try:
-            answers: list[Json] = await self._session.call(
-                lambda exchange: exchange.create_orders(requests), priority, doubt=True
-            )
-        except CallError as error:
-            return [*self._refused([order.client_id for order, _ in chosen], error)]
-        matched = self._matched([order.client_id for order, _ in chosen], answers)
+        wanted = [(order.client_id, market) for order, market in chosen]
+        items = await self._batch(wanted, lambda exchange: exchange.create_orders(requests), priority)
         return [
-            Failure(Remedy.LOOK_UP, _LOST) if answer is None else self._placed(order, market, answer)
-            for (order, market), answer in zip(chosen, matched, strict=True)
+            item if isinstance(item, Failure) else self._placed(order, market, item)
+            for (order, market), item in zip(chosen, items, strict=True)
         ]
 
     async def _cancel_one(self, symbol: str, client_id: str) -> Json | Failure:
@@ -103,24 +102,39 @@ class Trading:
         except CallError as error:
             return error.failure
 
-    async def _cancel_many(self, symbol: str, client_ids: Sequence[str]) -> list[Json | Failure]:
+    async def _batch(
+        self, wanted: Sequence[tuple[str, Json]], send: Callable[[Any], Awaitable[Any]], priority: Priority
+    ) -> list[Json | Failure]:
+        """The answer's items in the order of the request, each as ccxt's order or the reason of its refusal.
+
+        They are read from the exchange's own answer: ccxt sorts its orders by time, which leaves refused ones, that
+        carry no id, without a place; and it makes one exception of a batch in which every item failed.
+        """
+        general = Failure(Remedy.LOOK_UP, _LOST)
         try:
-            answers = await self._session.call(
-                lambda exchange: self._dialect.cancel_many(exchange, symbol, client_ids), Priority.CANCEL, doubt=True
-            )
+            _, body = await self._session.call_with_answer(send, priority, doubt=True)
         except CallError as error:
-            return [*self._refused(client_ids, error)]
-        return [
-            Failure(Remedy.LOOK_UP, _LOST) if answer is None else answer
-            for answer in self._matched(client_ids, answers)
-        ]
+            general, body = error.failure, error.body
+        items = self._dialect.batch_items(body)
+        by_id = {shown: item for item in items if (shown := self._dialect.item_client_id(item))}
+        answers: list[Json | Failure] = []
+        for at, (client_id, market) in enumerate(wanted):
+            item = by_id.get(client_id)
+            if item is None and len(items) == len(wanted) and not self._dialect.item_client_id(items[at]):
+                item = items[at]
+            answers.append(general if item is None else self._item(item, market))
+        return answers
+
+    def _item(self, item: Json, market: Json) -> Json | Failure:
+        rejection = self._dialect.rejection(item)
+        if rejection is not None:
+            return errors.rejection_of(rejection, self._dialect, self._session.credentials)
+        answer: Json = self._session.exchange.parse_order(item, market)
+        return answer
 
     async def _cancelled(self, symbol: str, market: Json, client_id: str, answer: Json | Failure) -> Placed:
         if isinstance(answer, Failure):
             return answer
-        rejection = self._dialect.rejection(answer.get("info") or {})
-        if rejection is not None:
-            return errors.rejection_of(rejection, self._dialect, self._credentials)
         if self._dialect.profile.cancel_answers_whole_order:
             return convert.order_of(answer, market, self._dialect, self._session.now_us())
         return await self._settled(symbol, market, client_id)
@@ -139,33 +153,5 @@ class Trading:
                 return order
         return order
 
-    def _placed(self, order: NewOrder, market: Json, answer: Json) -> Placed:
-        rejection = self._dialect.rejection(answer.get("info") or {})
-        if rejection is not None:
-            return errors.rejection_of(rejection, self._dialect, self._credentials)
+    def _placed(self, order: NewOrder, market: Json, answer: Json) -> VenueOrder:
         return convert.placed(order, answer, market, self._dialect, self._session.now_us())
-
-    def _refused(self, client_ids: Sequence[str], error: CallError) -> list[Failure]:
-        """ccxt makes one exception of a batch in which every item failed, each perhaps for a reason of its own."""
-        items = self._dialect.batch_items(error.body)
-        rejections = [self._dialect.rejection(item) for item in items] if len(items) == len(client_ids) else []
-        return [
-            errors.rejection_of(rejection, self._dialect, self._credentials) if rejection is not None else error.failure
-            for rejection in (rejections or [None] * len(client_ids))
-        ]
-
-    def _matched(self, client_ids: Sequence[str], answers: Sequence[Json]) -> list[Json | None]:
-        """The answers by client id; refused items that carry none are matched by their place."""
-        by_id = {self._dialect.client_id(answer.get("clientOrderId")): answer for answer in answers}
-        complete = len(answers) == len(client_ids)
-        matched: list[Json | None] = []
-        for at, client_id in enumerate(client_ids):
-            answer = by_id.get(client_id)
-            if answer is None and complete and not self._dialect.client_id(answers[at].get("clientOrderId")):
-                answer = answers[at]
-            matched.append(answer)
-        return matched
-
-    @property
-    def _credentials(self) -> Credentials:
-        return self._session.credentials

@@ -1,12 +1,13 @@
 """One call of ccxt as seen from outside: whether anything was sent, what was answered, and at whose priority."""
 
 import contextvars
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from opensqt.connector.ccxt_venue.budget import Priority
+from opensqt.connector.ccxt_venue.delivery import remembering
 
 Throttle = Callable[[float, Priority], Awaitable[None]]
 
@@ -28,6 +29,11 @@ current_call: contextvars.ContextVar[Call | None] = contextvars.ContextVar("curr
 def observed(exchange: type[Any]) -> type[Any]:
     """The exchange's class with its requests noted in `current_call` and its rate limiter replaced by `budget_gate`."""
 
+    # Only now: the loader decides what the packages above it hold.
+    from ccxt.async_support.base.ws.client import Client  # noqa: PLC0415
+
+    remembering_client = remembering(Client)
+
     class Observed(exchange):  # type: ignore[misc]
         budget_gate: Throttle | None = None
 
@@ -37,9 +43,7 @@ def observed(exchange: type[Any]) -> type[Any]:
                 await self.budget_gate(1.0 if cost is None else float(cost), call.priority if call else Priority.READ)
 
         async def fetch(self, *args: Any, **kwargs: Any) -> Any:
-            call = current_call.get()
-            if call is not None:
-                call.sent, call.status, call.headers, call.body = True, 0, {}, None
+            _note_request()
             return await super().fetch(*args, **kwargs)
 
         def handle_errors(  # noqa: PLR0917 - as ccxt calls it
@@ -54,23 +58,38 @@ def observed(exchange: type[Any]) -> type[Any]:
             request_headers: Any,
             request_body: Any,
         ) -> Any:
-            call = current_call.get()
-            if call is not None:
-                call.status, call.headers, call.body = (
-                    code,
-                    {key.lower(): value for key, value in headers.items()},
-                    response,
-                )
+            _note_answer(code, headers, response)
             return super().handle_errors(
                 code, reason, url, method, headers, body, response, request_headers, request_body
             )
 
+        def client(self, url: str) -> Any:
+            client = super().client(url)
+            if type(client) is Client:
+                client.__class__ = remembering_client
+            return client
+
         @staticmethod
         def sum(*args: Any) -> Any:
             # ccxt's own leaves strings out, which are our numbers: its sums of fees would be zero.
-            if any(isinstance(arg, str) for arg in args):
-                return str(sum((Decimal(str(arg)) for arg in args if arg is not None), Decimal(0)))
-            return exchange.sum(*args)
+            return _string_sum(args) if any(isinstance(arg, str) for arg in args) else exchange.sum(*args)
 
     Observed.__name__ = exchange.__name__
     return Observed
+
+
+def _note_request() -> None:
+    call = current_call.get()
+    if call is not None:
+        call.sent, call.status, call.headers, call.body = True, 0, {}, None
+
+
+def _note_answer(status: int, headers: Mapping[str, str], body: Any) -> None:
+    call = current_call.get()
+    if call is not None:
+        call.status, call.body = status, body
+        call.headers = {name.lower(): value for name, value in headers.items()}
+
+
+def _string_sum(values: Sequence[Any]) -> str:
+    return str(sum((Decimal(str(value)) for value in values if value is not None), Decimal(0)))

@@ -85,6 +85,9 @@ class Binance(Dialect):
     def message(self, body: Any) -> str:
         return super().message(first(body) if isinstance(body, list) else body)
 
+    def item_client_id(self, item: Json) -> str:
+        return str(item.get("clientOrderId") or "")
+
     def post_only_rejected(self, info: Json) -> bool:
         order = info.get("o", info)
         status, force = order.get("X", order.get("status")), order.get("f", order.get("timeInForce"))
@@ -93,9 +96,8 @@ class Binance(Dialect):
     def trade_client_id(self, info: Json) -> str:
         return str(info.get("c", ""))
 
-    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> list[Json]:
-        cancelled: list[Json] = await exchange.cancel_orders([], symbol, {"clientOrderIds": list(client_ids)})
-        return cancelled
+    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
+        await exchange.cancel_orders([], symbol, {"clientOrderIds": list(client_ids)})
 
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         config = await exchange.fapiPrivateGetAccountConfig()

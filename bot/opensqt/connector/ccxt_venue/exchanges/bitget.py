@@ -98,6 +98,9 @@ class Bitget(Dialect):
     def trade_client_id(self, info: Json) -> str:
         return str(info.get("clientOid") or "")
 
+    def item_client_id(self, item: Json) -> str:
+        return str(item.get("clientOid") or "")
+
     def post_only_rejected(self, info: Json) -> bool:
         force = str(info.get("force", "")).lower()
         ended = str(info.get("status", info.get("state", ""))) in {"canceled", "cancelled"}

@@ -91,6 +91,17 @@ class Bybit(Dialect):
         code = str(info.get("code", "0"))
         return Rejection(code, str(info.get("msg", ""))) if code not in {"", "0"} else None
 
+    def batch_items(self, body: Any) -> list[Json]:
+        # The items' codes are beside the items, in the same order.
+        if not isinstance(body, dict):
+            return []
+        items = (body.get("result") or {}).get("list") or []
+        codes = (body.get("retExtInfo") or {}).get("list") or []
+        return [{**item, **(codes[at] if at < len(codes) else {})} for at, item in enumerate(items)]
+
+    def item_client_id(self, item: Json) -> str:
+        return str(item.get("orderLinkId") or "")
+
     def post_only_rejected(self, info: Json) -> bool:
         return info.get("rejectReason") == "EC_PostOnlyWillTakeLiquidity"
 
@@ -114,20 +125,10 @@ class Bybit(Dialect):
         cancelled: Json = await exchange.cancel_order(None, symbol, {"orderLinkId": client_id})
         return cancelled
 
-    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> list[Json]:
+    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
         market = exchange.market(symbol)
-        # ccxt's cancelOrders drops the items' codes, which are beside the list.
-        answer = await exchange.privatePostV5OrderCancelBatch(
-            {
-                "category": "linear",
-                "request": [{"symbol": market["id"], "orderLinkId": client_id} for client_id in client_ids],
-            }
-        )
-        items = answer.get("result", {}).get("list") or []
-        codes = answer.get("retExtInfo", {}).get("list") or []
-        merged = [{**item, **(codes[at] if at < len(codes) else {})} for at, item in enumerate(items)]
-        orders: list[Json] = exchange.parse_orders(merged, market)
-        return orders
+        request = [{"symbol": market["id"], "orderLinkId": client_id} for client_id in client_ids]
+        await exchange.privatePostV5OrderCancelBatch({"category": "linear", "request": request})
 
     async def hedged(self, exchange: Any, symbol: str) -> bool:
         answer = await exchange.privateGetV5PositionList(

@@ -81,7 +81,7 @@ class Gate(Dialect):
         },
         dead_man_switch="POST /futures/usdt/countdown_cancel_all",
         weaknesses=(
-            "a finished order answers to its client id for a minute; later only the last 500 finished orders are searched",
+            "a finished order answers to its client id for a minute; later the last 500 finished ones are searched",
             "which label a duplicate client id gets is not established",
             "cancels go one by one: the batch takes no client ids",
             "whether a key may trade is known only when it does",
@@ -110,6 +110,9 @@ class Gate(Dialect):
 
     def ended(self, info: Json) -> bool:
         return info.get("status") == "finished"
+
+    def item_client_id(self, item: Json) -> str:
+        return self.client_id(item.get("text"))
 
     def post_only_rejected(self, info: Json) -> bool:
         return info.get("finish_as") == "poc"

@@ -120,6 +120,9 @@ class Okx(Dialect):
         data = body.get("data") if isinstance(body, dict) else None
         return [item for item in data if isinstance(item, dict) and "sCode" in item] if isinstance(data, list) else []
 
+    def item_client_id(self, item: Json) -> str:
+        return str(item.get("clOrdId") or "")
+
     def post_only_rejected(self, info: Json) -> bool:
         return str(info.get("cancelSource", "")) == "31"
 
@@ -133,9 +136,8 @@ class Okx(Dialect):
         trades: list[Json] = exchange.parse_trades(answer.get("data") or [], market)
         return trades or await exchange.fetch_my_trades(symbol, None, None, {"ordId": venue_id})
 
-    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> list[Json]:
-        cancelled: list[Json] = await exchange.cancel_orders([], symbol, {"clientOrderId": list(client_ids)})
-        return cancelled
+    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
+        await exchange.cancel_orders([], symbol, {"clientOrderId": list(client_ids)})
 
     def order_params(self) -> Json:
         return {"tdMode": "cross"}
