@@ -50,9 +50,9 @@ class Operator:
         self.connectors = Lines(
             "connector", lambda key, uid, address: ConnectorLine(key, uid, address, self._line_changed)
         )
-        executor = Executor(self.api, self.cache, self.events)
         budget = StatusBudget(writes_per_second=options.status_writes_per_second, interval=options.status_interval)
         writer = StatusWriter(self.api, self.cache, budget)
+        executor = Executor(self.api, self.cache, self.events)
         self._gridbot = GridBotReconciler(
             api=self.api, cache=self.cache, executor=executor, writer=writer, lines=self.bots, options=options
         )

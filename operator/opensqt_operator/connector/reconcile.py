@@ -11,7 +11,7 @@ from opensqt_operator.conditions import Verdict, false
 from opensqt_operator.connector import status as connector_status
 from opensqt_operator.connector.observation import Observation
 from opensqt_operator.connector.plan import plan
-from opensqt_operator.connectors import ConnectorLine, ConnectorReport
+from opensqt_operator.connectors import ConnectorLine
 from opensqt_operator.executor import Executor
 from opensqt_operator.lines import Contact, Lines
 from opensqt_operator.names import (
@@ -146,7 +146,7 @@ class ConnectorReconciler:
             live=live,
             pods=tuple(self._cache.connector_pods(key.namespace, key.name)),
             bots=tuple(bots),
-            contact=line.contact() if line is not None else Contact[ConnectorReport](),
+            contact=line.contact() if line is not None else Contact(),
             options=self._options,
             trouble=self._trouble.get(key),
         )

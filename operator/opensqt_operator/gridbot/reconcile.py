@@ -10,10 +10,10 @@ from opensqt_operator.cache import Cache
 from opensqt_operator.conditions import Verdict, false
 from opensqt_operator.executor import Executor
 from opensqt_operator.gridbot import status as gridbot_status
-from opensqt_operator.gridbot.observation import BotContact, Observation
+from opensqt_operator.gridbot.observation import Observation
 from opensqt_operator.gridbot.plan import plan
 from opensqt_operator.gridbot.resources import bot_address
-from opensqt_operator.lines import Lines
+from opensqt_operator.lines import Contact, Lines
 from opensqt_operator.names import CONNECTORS, GRIDBOTS, PODS, Key, Object, pod_name
 from opensqt_operator.options import Options
 from opensqt_operator.pod_state import Stage
@@ -148,7 +148,7 @@ class GridBotReconciler:
             raw=raw,
             pod=pod,
             connector=connector or self._cache.connector_of(raw),
-            contact=line.contact() if line is not None else BotContact(),
+            contact=line.contact() if line is not None else Contact(),
             acknowledged=line.acknowledged if line is not None else None,
             options=self._options,
             deleting_since=since,

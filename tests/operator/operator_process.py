@@ -1,0 +1,106 @@
+"""The real operator as a process of its own."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).parents[2]
+IMAGE = "opensqt-bot:test"
+
+
+class OperatorProcess:
+    """`python -m opensqt_operator` with an explicit kubeconfig; a context manager that waits until it is ready."""
+
+    def __init__(self, kubeconfig: Path, namespace: str, *options: str, image: str = IMAGE) -> None:
+        self._kubeconfig, self._namespace, self._options, self._image = kubeconfig, namespace, options, image
+        self._log = tempfile.NamedTemporaryFile("w+b", prefix="operator-", suffix=".log")  # noqa: SIM115
+        self.process: asyncio.subprocess.Process | None = None
+        self.health_port = 0
+        self.metrics_port = 0
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+        if error is not None:
+            error.add_note("--- the operator said:\n" + self.log()[-6000:])
+        self._log.close()
+
+    async def start(self, *, ready: bool = True) -> None:
+        self.health_port, self.metrics_port = _free_port(), _free_port()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{ROOT / 'bot'}:{ROOT / 'operator'}",
+            "HOME": "/nonexistent",
+        }
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "opensqt_operator", "--kubeconfig", str(self._kubeconfig), "--namespace", self._namespace,
+            "--image", self._image, "--listen", "127.0.0.1", "--health-port", str(self.health_port),
+            "--metrics-port", str(self.metrics_port), "--log-format", "console", "--resync-seconds", "60", *self._options,
+            env=environment, stdout=self._log, stderr=self._log, cwd="/",
+        )  # fmt: skip
+        if ready:
+            await self.wait_ready()
+
+    async def wait_ready(self) -> None:
+        async with asyncio.timeout(30):
+            while (await self.probe("readyz"))[0] != 200:
+                assert self.process is not None
+                assert self.process.returncode is None, self.log()
+                await asyncio.sleep(0.05)
+
+    async def probe(self, path: str) -> tuple[int, str]:
+        return await asyncio.to_thread(_get, f"http://127.0.0.1:{self.health_port}/{path}")
+
+    async def metrics(self) -> str:
+        return (await asyncio.to_thread(_get, f"http://127.0.0.1:{self.metrics_port}/metrics"))[1]
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM, as kubelet does it; the exit code."""
+        if self.process is None:
+            return 0
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(20):
+                    await self.process.wait()
+            except TimeoutError:
+                await self.kill()
+        return self.process.returncode or 0
+
+    def log(self) -> str:
+        return Path(self._log.name).read_text()
+
+
+def _get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError as error:
+        return 0, str(error)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
