@@ -102,6 +102,15 @@ class Bot:
 
         return find(await self.when(lambda status: find(status).healthy is healthy))
 
+    async def orders_known(self, number: int) -> None:
+        """Returns when the bot knows of so many orders that the exchange has them."""
+
+        async def known() -> bool:
+            snapshot = await self.stub.GetSnapshot(pb.GetSnapshotRequest())
+            return [slot.order for slot in snapshot.slots].count("OPEN") == number
+
+        await until(known)
+
     async def configure(
         self, goal: "pb.Goal.ValueType", *, generation: int, uid: str = UID, **changes: Any
     ) -> pb.Status:

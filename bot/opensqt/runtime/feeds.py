@@ -44,7 +44,6 @@ class Subscription(Generic[Update]):
         random: Random,
         opened: Callable[[], Awaitable[None]],
         failed: Callable[[str, str], None],
-        silence: float = SILENCE,
     ) -> None:
         """`opened` runs once the stream is followed, and the stream fails with it; `failed` gets reason and message."""
         self._name = name
@@ -53,7 +52,6 @@ class Subscription(Generic[Update]):
         self._random = random
         self._opened = opened
         self._failed = failed
-        self._silence = silence
         self._delays = RECONNECTS.delays(random.uniform)
         self.heard_at = 0.0
         """The event loop's time of the last message."""
@@ -79,10 +77,10 @@ class Subscription(Generic[Update]):
         async with aclosing(self._open()) as stream, asyncio.TaskGroup() as tasks:
             while True:
                 try:
-                    async with asyncio.timeout(self._silence):
+                    async with asyncio.timeout(SILENCE):
                         message = await anext(stream)
                 except TimeoutError:
-                    raise StreamFailedError("Silent", f"no message for {self._silence:g} s") from None
+                    raise StreamFailedError("Silent", f"no message for {SILENCE:g} s") from None
                 if message.sequence != sequence + 1:
                     raise StreamFailedError("Gap", f"message {sequence + 1} is missing: {message.sequence} came")
                 sequence = message.sequence
@@ -110,7 +108,6 @@ class Feeds:
         clock: MarketClock,
         probes: Probes,
         random: Random,
-        silence: float = SILENCE,
     ) -> None:
         self._translation = translation
         self._put = put
@@ -133,7 +130,7 @@ class Feeds:
                 if probe:
                     self._lost(name, probe, reason, message)
 
-            return Subscription(name, stream, handle, random=random, opened=opened, failed=failed, silence=silence)
+            return Subscription(name, stream, handle, random=random, opened=opened, failed=failed)
 
         self.price = follow("price", lambda: client.watch_price(symbol), self._on_price, self._price_opened, PRICE_FEED)
         self.orders = follow(

@@ -1,0 +1,176 @@
+"""What a bot does when its surroundings fail: journal, connector, streams, answers."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.connector import client
+from opensqt.connector.venue import Failure, NewOrder, VenueError, VenueHealth
+from opensqt.engine.actions import OrderSide
+from opensqt.engine.events import Remedy
+from opensqt.journal.embedded import EmbeddedPostgres
+from opensqt.runtime import feeds
+from tests.runtime.harness import bot, connector, environment, until
+from tests.runtime.simulated_venue import SimulatedVenue
+
+
+async def test_nothing_is_placed_while_the_database_is_away(tmp_path: Path) -> None:
+    venue = SimulatedVenue("40000")
+    server = EmbeddedPostgres(tmp_path / "postgres", settings={"fsync": "off"})
+    async with server, connector(venue) as address, bot(environment(server.dsn), address) as running:
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+        placed = list(venue.placements)
+        await server.stop()
+        venue.move("39850")  # fills the upper buy: an exit and another entry are due
+        probe = await running.probe("Journal", healthy=False)
+        assert probe.reason == "Unreachable"
+        venue.move("39750")
+        assert venue.placements == placed
+        await server.start()
+        await running.probe("Journal", healthy=True)
+        await until(lambda: len(venue.live(OrderSide.SELL)) == 2)
+        status = await running.when(lambda status: status.fills == 2)
+        assert status.position == "0.01"
+    assert len(set(venue.placements)) == len(venue.placements)
+
+
+async def test_a_bot_waits_for_its_database(tmp_path: Path) -> None:
+    venue = SimulatedVenue("40000")
+    server = EmbeddedPostgres(tmp_path / "postgres", settings={"fsync": "off"})
+    async with server:
+        dsn = server.dsn
+    async with connector(venue) as address, bot(environment(dsn), address) as running:
+        status = await running.when(lambda status: status.reason == "JournalUnreachable")
+        assert status.phase == pb.PHASE_STARTING
+        async with server:
+            await running.phase(pb.PHASE_RUNNING)
+            await until(lambda: venue.live(OrderSide.BUY))
+            running.process.stop()
+            await running.ended
+
+
+async def test_a_wrong_database_says_so(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn.replace("test_", "no_")), address) as running:
+        status = await running.phase(pb.PHASE_HALTED)
+        assert status.reason == "JournalMisconfigured"
+        assert "no_" in status.message
+
+
+async def test_a_bot_waits_for_its_connector_and_says_why(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    venue.ready = VenueHealth(False, "WrongCredentials", "the key is wrong")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        status = await running.when(lambda status: status.reason == "ConnectorNotReady")
+        assert status.message == "WrongCredentials: the key is wrong"
+        venue.say(VenueHealth(True, "Ready", ""))
+        await running.phase(pb.PHASE_RUNNING)
+
+
+async def test_the_feeds_heal_when_the_connector_is_back(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address:
+        running_bot = bot(environment(postgres_dsn), address)
+        running = await running_bot.__aenter__()
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+    try:
+        await running.probe("OrderFeed", healthy=False)
+        await running.probe("PriceFeed", healthy=False)
+        venue.move("39850")  # nobody tells
+        async with connector(venue, address):
+            await running.probe("OrderFeed", healthy=True)
+            status = await running.when(lambda status: status.fills == 1)
+            assert status.position == "0.005"
+            await until(lambda: venue.live(OrderSide.SELL))
+    finally:
+        await running_bot.__aexit__(None, None, None)
+
+
+async def test_a_gap_in_the_stream_is_made_up_for(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+        await running.probe("OrderFeed", healthy=True)
+        venue.hide = True
+        venue.move("39850")
+        venue.hide = False
+        venue.gap("orders")
+        status = await running.when(lambda status: status.fills == 1)
+        assert status.position == "0.005"
+        await until(lambda: venue.live(OrderSide.SELL))
+
+
+async def test_a_silent_stream_is_noticed(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "SILENCE", 0.3)  # below the server's heartbeat
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        probe = await running.probe("PriceFeed", healthy=False)
+        await until(lambda: probe)
+        probe = (await running.when(lambda s: any(p.reason == "Silent" for p in s.probes))).probes[2]
+        assert probe.name == "PriceFeed"
+
+
+@pytest.mark.parametrize("remedy", [Remedy.LOOK_UP, Remedy.DUPLICATE, Remedy.RETRY])
+async def test_an_accepted_order_of_unknown_outcome_is_not_placed_again(postgres_dsn: str, remedy: Remedy) -> None:
+    venue = SimulatedVenue("40000")
+
+    def lose_answer(_orders: Sequence[NewOrder]) -> None:
+        venue.after_place = lambda _orders: None
+        raise VenueError(Failure(remedy, "the answer was lost"))
+
+    venue.after_place = lose_answer
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.orders_known(2)
+        assert len(venue.live(OrderSide.BUY)) == 2
+        assert len(venue.accepted) == 2
+        if remedy is not Remedy.RETRY:
+            assert len(venue.placements) == 2
+        venue.move("39850")
+        status = await running.when(lambda status: status.fills == 1)
+        assert status.position == "0.005"
+
+
+async def test_a_placement_that_never_arrived_is_placed_under_its_id(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+
+    def lose_request(_orders: Sequence[NewOrder]) -> None:
+        venue.before_place = lambda _orders: None
+        raise VenueError(Failure(Remedy.LOOK_UP, "nobody knows"))
+
+    venue.before_place = lose_request
+    async with connector(venue) as address, bot(environment(postgres_dsn), address):
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+        assert len(venue.placements) == 4
+        assert len(set(venue.placements)) == 2
+
+
+async def test_a_call_that_hangs_is_looked_up(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "DEADLINE", 0.5)
+    venue = SimulatedVenue("40000")
+    forever = asyncio.Event()
+
+    async def hang(_orders: Sequence[NewOrder]) -> None:
+        venue.after_place = lambda _orders: None
+        await forever.wait()
+
+    venue.after_place = hang
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.orders_known(2)
+        assert len(venue.accepted) == len(venue.placements) == 2
+
+
+async def test_a_newer_instance_ends_the_older(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    env = environment(postgres_dsn)
+    async with connector(venue) as address, bot(env, address) as older:
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+        async with bot(env, address) as newer:
+            await newer.phase(pb.PHASE_RUNNING)
+            venue.move("39850")
+            async with asyncio.timeout(20):
+                assert await asyncio.shield(older.ended) == 3
+            await until(lambda: venue.live(OrderSide.SELL))
+    assert len(set(venue.placements)) == len(venue.placements)
