@@ -17,6 +17,7 @@ from opensqt.api.schema import (
     SecretKey,
     Symbol,
     UnsignedDecimal,
+    immutable,
     keyed_by,
 )
 
@@ -153,7 +154,7 @@ class ExchangeConnectorSpec(Model):
     """Which account, and how."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("self.exchange == oldSelf.exchange", "exchange is immutable: create another connector", ".exchange"),
+        immutable("exchange", "create another connector"),
         Rule(
             "(self.exchange == 'paper') == has(self.paper)",
             "paper must be set for exchange paper, and only there",

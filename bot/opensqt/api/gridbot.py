@@ -17,6 +17,7 @@ from opensqt.api.schema import (
     SignedDecimal,
     Symbol,
     UnsignedDecimal,
+    immutable,
     keyed_by,
 )
 
@@ -138,13 +139,9 @@ class GridBotSpec(Model):
     restarts it safely."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("self.symbol == oldSelf.symbol", "symbol is immutable: delete the bot and create another", ".symbol"),
-        Rule("self.side == oldSelf.side", "side is immutable: delete the bot and create another", ".side"),
-        Rule(
-            "self.connectorRef == oldSelf.connectorRef",
-            "connectorRef is immutable: delete the bot and create another",
-            ".connectorRef",
-        ),
+        immutable("symbol", "delete the bot and create another"),
+        immutable("side", "delete the bot and create another"),
+        immutable("connectorRef", "delete the bot and create another"),
         Rule(
             "!has(self.riskLimits) || self.leverage <= self.riskLimits.maxLeverage",
             "leverage must not exceed riskLimits.maxLeverage",

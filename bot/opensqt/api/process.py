@@ -11,10 +11,25 @@ CONNECTOR_PORT = 50051
 HEALTH_PORT = 8086
 """Plaintext grpc.health.v1 for kubelet's probes, of both processes."""
 METRICS_PORT = 9090
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a process listens: its gRPC service, health, metrics."""
+
+    grpc: int
+    health: int = HEALTH_PORT
+    metrics: int = METRICS_PORT
+
+
+BOT_PORTS = Ports(BOT_PORT)
+CONNECTOR_PORTS = Ports(CONNECTOR_PORT)
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - in a Pod, its only address
 
 CREDENTIALS_DIR = "/etc/opensqt/credentials"
 """One file a key of the credentials Secret: apiKey, apiSecret, passphrase."""
+CREDENTIALS_DIR_ENV = "OPENSQT_CREDENTIALS_DIR"
+"""Another folder of them, where there is no container to mount them in."""
 CANDLES_DIR = "/etc/opensqt/candles"
 """One folder a market, by its place in spec.paper.markets: `0/<key or path>`."""
 
@@ -46,29 +61,34 @@ def _resource(resource: GridBot | ExchangeConnector) -> str:
     return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
 
-def _listen(host: str, port: int) -> tuple[str, ...]:
-    """Where a process answers: gRPC on `port`, then health and metrics."""
+def _listen(host: str, ports: Ports) -> tuple[str, ...]:
     return (
-        *("--listen", f"{host}:{port}"),
-        *("--health", f"{host}:{HEALTH_PORT}"),
-        *("--metrics", f"{host}:{METRICS_PORT}"),
+        *("--listen", f"{host}:{ports.grpc}"),
+        *("--health", f"{host}:{ports.health}"),
+        *("--metrics", f"{host}:{ports.metrics}"),
     )
 
 
-def bot_process(bot: GridBot, *, connector: str, host: str = ANY_ADDRESS) -> Process:
+def bot_process(bot: GridBot, *, connector: str, host: str = ANY_ADDRESS, ports: Ports = BOT_PORTS) -> Process:
     """The bot, which finds its connector at `connector` (host:port) and listens on `host`."""
     return Process(
-        command=("opensqt", "bot", "--connector", connector, *_listen(host, BOT_PORT)),
+        command=("opensqt", "bot", "--connector", connector, *_listen(host, ports)),
         env={RESOURCE_ENV: _resource(bot)},
     )
 
 
 def connector_process(
-    connector: ExchangeConnector, *, host: str = ANY_ADDRESS, lockstep_bots: tuple[str, ...] = ()
+    connector: ExchangeConnector,
+    *,
+    host: str = ANY_ADDRESS,
+    ports: Ports = CONNECTOR_PORTS,
+    credentials_dir: str = CREDENTIALS_DIR,
+    lockstep_bots: tuple[str, ...] = (),
 ) -> Process:
     """The connector, listening on `host`; in lockstep with the bots of these uids where any are named."""
+    elsewhere = {} if credentials_dir == CREDENTIALS_DIR else {CREDENTIALS_DIR_ENV: credentials_dir}
     lockstep = tuple(word for uid in lockstep_bots for word in ("--lockstep", uid))
     return Process(
-        command=("opensqt", "connector", *_listen(host, CONNECTOR_PORT), *lockstep),
-        env={RESOURCE_ENV: _resource(connector)},
+        command=("opensqt", "connector", *_listen(host, ports), *lockstep),
+        env={RESOURCE_ENV: _resource(connector)} | elsewhere,
     )

@@ -28,10 +28,20 @@ class Rule:
     message: str
     field: str = ""
 
+    @property
+    def immutable(self) -> bool:
+        """Whether it says that `field` must stay as it is."""
+        return bool(self.field) and self.expression == f"self{self.field} == oldSelf{self.field}"
+
     def to_json_object(self) -> dict[str, Any]:
         """The rule as an element of `x-kubernetes-validations`."""
         rule = {"rule": self.expression, "message": self.message}
         return rule | {"fieldPath": self.field} if self.field else rule
+
+
+def immutable(field: str, advice: str) -> Rule:
+    """The rule that `field` (camelCase) never changes."""
+    return Rule(f"self.{field} == oldSelf.{field}", f"{field} is immutable: {advice}", f".{field}")
 
 
 def _add_rules(schema: dict[str, Any], model: type["Model"]) -> None:
@@ -66,6 +76,16 @@ class Model(BaseModel):
     def to_json_object(self) -> dict[str, Any]:
         """The object as the API server has it: camelCase, nothing that is unset."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def broken_immutables(old: Model, new: dict[str, Any]) -> list[str]:
+    """What the API server would answer to an update from `old` to the JSON object `new`: `.field: message`."""
+    before = old.to_json_object()
+    return [
+        f"{rule.field}: {rule.message}"
+        for rule in old.rules
+        if rule.immutable and before.get(rule.field[1:]) != new.get(rule.field[1:])
+    ]
 
 
 _UNSIGNED = r"[0-9]{1,15}(\.[0-9]{1,12})?"

@@ -1,7 +1,7 @@
 """`opensqt`: a group whose commands are imported only when they are called: a bot loads only what a bot needs."""
 
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import click
 
@@ -34,7 +34,10 @@ class _LazyGroup(click.Group):
 
 def _show_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        click.echo(f"opensqt {version('opensqt')}")
+        try:
+            click.echo(f"opensqt {version('opensqt')}")
+        except PackageNotFoundError:
+            click.echo("opensqt, not installed: run from its source")
         context.exit()
 
 

@@ -54,10 +54,15 @@ def read_manifests(files: Sequence[Path]) -> Manifests:
     wrong: list[str] = []
     for file in files:
         try:
-            for number, document in _documents(file):
-                _add(manifests, document, str(file), number)
+            documents = list(_documents(file))
         except ManifestError as error:
             wrong.append(str(error))
+            continue
+        for number, document in documents:
+            try:
+                _add(manifests, document, str(file), number)
+            except ManifestError as error:
+                wrong.append(str(error))
     if wrong:
         raise ManifestError("\n".join(wrong))
     return manifests

@@ -1,0 +1,113 @@
+"""What a bot reports (opensqt.bot.v1.Status) as the status of its GridBot: the same in a cluster and without. Pure."""
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from opensqt.api.gridbot import (
+    BreakerStatus,
+    GridBotStatus,
+    LimitStatus,
+    OrdersStatus,
+    PnlStatus,
+    PositionStatus,
+    ProbeStatus,
+)
+from opensqt.bot.v1 import bot_pb2
+
+STATES = {
+    bot_pb2.PHASE_STARTING: "Starting",
+    bot_pb2.PHASE_RUNNING: "Running",
+    bot_pb2.PHASE_PAUSED: "Paused",
+    bot_pb2.PHASE_WINDING_DOWN: "WindingDown",
+    bot_pb2.PHASE_STOPPED: "Stopped",
+    bot_pb2.PHASE_HALTED: "Halted",
+}
+"""The word in the column STATE, by phase."""
+
+_PLACES = Decimal("1e-12")
+_LARGEST = Decimal(10) ** 15
+_LIMITS, _PROBES, _WEAKNESSES = 16, 16, 16
+
+
+def with_report(status: GridBotStatus, report: bot_pb2.Status) -> GridBotStatus:
+    """The status with what the bot knows; equal to `status` where that is nothing new."""
+    fields = {
+        "epoch": report.epoch or status.epoch,
+        "breaker": _breaker(report.breaker),
+        "limits": [
+            LimitStatus(
+                name=clip(one.name, 64), used=clip(one.used, 40), limit=clip(one.limit, 40), reached=one.reached
+            )
+            for one in report.limits[:_LIMITS]
+        ],
+        "probes": [
+            ProbeStatus(
+                name=clip(one.name, 64),
+                healthy=one.healthy,
+                reason=clip(one.reason, 128),
+                message=clip(one.message, 1024),
+            )
+            for one in report.probes[:_PROBES]
+        ],
+        "weaknesses": [clip(one, 256) for one in report.weaknesses[:_WEAKNESSES]],
+    }
+    if report.last_price or report.fills or report.phase not in {bot_pb2.PHASE_STARTING, bot_pb2.PHASE_UNSPECIFIED}:
+        # A bot that is starting has no numbers yet; those of its predecessor stay.
+        fields |= _numbers(report)
+    updated = status.model_copy(update=fields)
+    if updated == status:
+        return status
+    return updated.model_copy(update={"last_report": _time(report.time_us) or status.last_report})
+
+
+def clip(text: str, length: int) -> str:
+    """The text in at most `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _numbers(report: bot_pb2.Status) -> dict[str, PositionStatus | OrdersStatus | PnlStatus]:
+    realised, unrealised = _number(report.realised_pnl), _number(report.unrealised_pnl)
+    return {
+        "position": PositionStatus(
+            quantity=_number(report.position),
+            average_entry_price=_number(report.average_entry_price),
+            last_price=_number(report.last_price),
+        ),
+        "orders": OrdersStatus(
+            buys=report.open_buys, sells=report.open_sells, fills=report.fills, cycles=report.cycles
+        ),
+        "pnl": PnlStatus(
+            realised=realised,
+            unrealised=unrealised,
+            total=realised + unrealised,
+            fees=_number(report.fees),
+            drawdown=abs(_number(report.drawdown)),
+        ),
+    }
+
+
+def _breaker(breaker: bot_pb2.Breaker) -> BreakerStatus:
+    return BreakerStatus(
+        state="Open" if breaker.open else "Closed",
+        reason=clip(breaker.reason, 128),
+        message=clip(breaker.message, 1024),
+        opened_at=_time(breaker.opened_us),
+        resets_at=_time(breaker.resets_us),
+        trips=breaker.trips,
+    )
+
+
+def _number(text: str) -> Decimal:
+    """A bot's number as the CRD takes it; 0 where it says none."""
+    try:
+        number = Decimal(text or 0)
+    except InvalidOperation:
+        return Decimal(0)
+    if not number.is_finite() or abs(number) >= _LARGEST:
+        return Decimal(0)
+    return number.quantize(_PLACES).normalize() + 0
+
+
+def _time(microseconds: int) -> datetime | None:
+    """To the second, as Kubernetes writes times."""
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC) if microseconds else None
