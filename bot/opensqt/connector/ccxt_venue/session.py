@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
 CHECK_SECONDS = 30.0
+RECHECK_SECONDS = 10.0
+"""However many calls fail, the account is not asked more often than so: that would eat the budget that is needed."""
 FILES_SECONDS = 2.0
 RIGHTS_SECONDS = 600.0
 MAX_SKEW_US = 5_000_000
@@ -63,6 +65,7 @@ class Session:
         self._kick = asyncio.Event()
         self._markets_loaded = asyncio.Event()
         self._rights_at = -RIGHTS_SECONDS
+        self._checked_at = -RECHECK_SECONDS
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -151,7 +154,8 @@ class Session:
             self._hold(failure.retry_after_ms / 1000)
         if failure.remedy in {Remedy.FIX_CREDENTIALS, Remedy.HALT} or errors.is_clock_error(error):
             self._rights_at = -RIGHTS_SECONDS
-            self._kick.set()
+            if time.monotonic() - self._checked_at > RECHECK_SECONDS:
+                self._kick.set()
         log.info("call_failed", remedy=failure.remedy.value, code=failure.venue_code, message=failure.message)
         return failure
 
@@ -197,6 +201,7 @@ class Session:
 
     async def _check(self) -> None:
         self._kick.clear()
+        self._checked_at = time.monotonic()
         try:
             await self._read_credentials()
             skew = await self._measure_clock()

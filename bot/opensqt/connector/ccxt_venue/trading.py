@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import structlog
+
 from opensqt.connector.ccxt_venue import convert, errors
 from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.dialect import Json
 from opensqt.connector.ccxt_venue.session import CallError, Session
 from opensqt.connector.venue import Failure, NewOrder, VenueOrder
 from opensqt.engine.events import OrderState, Remedy
+
+log = structlog.get_logger(__name__)
 
 Placed = VenueOrder | Failure
 
@@ -83,7 +87,8 @@ class Trading:
             )
         except CallError as error:
             return [error.failure]
-        return [self._placed(order, market, answer)]
+        checked = self._checked(answer)
+        return [checked if isinstance(checked, Failure) else self._placed(order, market, checked)]
 
     async def _place_many(self, chosen: Sequence[tuple[NewOrder, Json]], priority: Priority) -> list[Placed]:
         requests = [convert.request(order, market, self._dialect) for order, market in chosen]
@@ -96,11 +101,12 @@ class Trading:
 
     async def _cancel_one(self, symbol: str, client_id: str) -> Json | Failure:
         try:
-            return await self._session.call(
+            answer = await self._session.call(
                 lambda exchange: self._dialect.cancel_one(exchange, symbol, client_id), Priority.CANCEL, doubt=True
             )
         except CallError as error:
             return error.failure
+        return self._checked(answer)
 
     async def _batch(
         self, wanted: Sequence[tuple[str, Json]], send: Callable[[Any], Awaitable[Any]], priority: Priority
@@ -129,8 +135,19 @@ class Trading:
         rejection = self._dialect.rejection(item)
         if rejection is not None:
             return errors.rejection_of(rejection, self._dialect, self._session.credentials)
-        answer: Json = self._session.exchange.parse_order(item, market)
-        return answer
+        try:
+            return self._checked(self._session.exchange.parse_order(item, market))
+        except Exception as error:  # whatever ccxt stumbles over: the order may be there
+            log.warning("unreadable_answer", error=type(error).__name__)
+            return Failure(Remedy.LOOK_UP, _LOST)
+
+    def _checked(self, answer: Json) -> Json | Failure:
+        """The order in an answer, or why it is none: an answer that names no order has said nothing."""
+        info = answer.get("info")
+        rejection = self._dialect.rejection(info) if isinstance(info, dict) else None
+        if rejection is not None:
+            return errors.rejection_of(rejection, self._dialect, self._session.credentials)
+        return answer if answer.get("id") else Failure(Remedy.LOOK_UP, _LOST)
 
     async def _cancelled(self, symbol: str, market: Json, client_id: str, answer: Json | Failure) -> Placed:
         if isinstance(answer, Failure):
