@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -75,13 +76,13 @@ def new_orders(amount: int) -> Iterator[pb.NewOrder]:
         )
 
 
-async def in_flight(requests: list[pb.BatchPlaceOrdersRequest] | list[pb.PlaceOrderRequest], call: object) -> float:
+async def in_flight(requests: list[pb.BatchPlaceOrdersRequest] | list[pb.PlaceOrderRequest], call: Any) -> float:
     """Seconds for all requests, `IN_FLIGHT` of them at a time."""
     waiting = iter(requests)
 
     async def one() -> None:
         for request in waiting:
-            answer = await call(request)  # type: ignore[operator]
+            answer = await call(request)
             results = answer.results if hasattr(answer, "results") else [answer.result]
             assert all(result.HasField("order") for result in results), results
 
@@ -114,7 +115,9 @@ class Echo:
 
     def __init__(self) -> None:
         self._book: dict[str, pb.NewOrder] = {}
-        self._account = pb.Account(currency="USDT", equity="1000000000", available="1000000000", wallet_balance="1000000000")
+        self._account = pb.Account(
+            currency="USDT", equity="1000000000", available="1000000000", wallet_balance="1000000000"
+        )
 
     def _result(self, new: pb.NewOrder) -> pb.PlaceResult:
         self._book[new.client_id] = new
@@ -144,24 +147,17 @@ class Echo:
 
     async def serve(self, address: str) -> None:
         server = grpc.aio.server()
-        handlers = {
+        methods: dict[str, tuple[Any, Any, Any]] = {
             "BatchPlaceOrders": (self.batch, pb.BatchPlaceOrdersRequest, pb.BatchPlaceOrdersResponse),
             "PlaceOrder": (self.place, pb.PlaceOrderRequest, pb.PlaceOrderResponse),
             "GetAccount": (self.account, pb.GetAccountRequest, pb.GetAccountResponse),
         }
-        server.add_generic_rpc_handlers(
-            [
-                grpc.method_handlers_generic_handler(
-                    "opensqt.exchange.v1.ExchangeService",
-                    {
-                        name: grpc.unary_unary_rpc_method_handler(
-                            method, request.FromString, response.SerializeToString
-                        )
-                        for name, (method, request, response) in handlers.items()
-                    },
-                )
-            ]
-        )
+        handlers = {
+            name: grpc.unary_unary_rpc_method_handler(method, request.FromString, response.SerializeToString)
+            for name, (method, request, response) in methods.items()
+        }
+        service = "opensqt.exchange.v1.ExchangeService"
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
         server.add_insecure_port(address)
         await server.start()
         await server.wait_for_termination()

@@ -102,16 +102,18 @@ class ExchangeService(Streams, stubs.ExchangeServiceServicer):
     async def PlaceOrder(self, request: pb.PlaceOrderRequest) -> pb.PlaceOrderResponse:
         self._admit(request.caller)
         outcomes = await self._place([request.order])
-        return pb.PlaceOrderResponse(result=wire.place_result_to_proto(request.order.client_id, outcomes[0]))
+        return pb.PlaceOrderResponse(result=pb.PlaceResult(**wire.result_fields(request.order.client_id, outcomes[0])))
 
     @unary
     async def BatchPlaceOrders(self, request: pb.BatchPlaceOrdersRequest) -> pb.BatchPlaceOrdersResponse:
         self._admit(request.caller)
         orders = request.orders
         outcomes = await self._place(orders)
-        to_proto = wire.place_result_to_proto
-        results = [to_proto(order.client_id, outcome) for order, outcome in zip(orders, outcomes, strict=True)]
-        return pb.BatchPlaceOrdersResponse(results=results)
+        response = pb.BatchPlaceOrdersResponse()
+        add, fields = response.results.add, wire.result_fields
+        for order, outcome in zip(orders, outcomes, strict=True):
+            add(**fields(order.client_id, outcome))
+        return response
 
     @unary
     async def CancelOrder(self, request: pb.CancelOrderRequest) -> pb.CancelOrderResponse:
@@ -166,7 +168,8 @@ class ExchangeService(Streams, stubs.ExchangeServiceServicer):
         cancelled = iter(await _in_batches(sound, self._venue.capabilities.cancel_batch_limit, cancel))
         outcomes = [wrong[client_id] if client_id in wrong else next(cancelled) for client_id in client_ids]
         _count(CANCELS, outcomes)
-        return [wire.cancel_result_to_proto(*pair) for pair in zip(client_ids, outcomes, strict=True)]
+        pairs = zip(client_ids, outcomes, strict=True)
+        return [pb.CancelResult(**wire.result_fields(client_id, outcome)) for client_id, outcome in pairs]
 
 
 async def _in_batches(

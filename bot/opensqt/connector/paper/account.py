@@ -25,13 +25,10 @@ class Holding:
     buys: int = 0
     sells: int = 0
 
-    @property
-    def margin(self) -> int:
-        return self.margin_with()
-
-    def margin_with(self, buys: int = 0, sells: int = 0) -> int:
-        """Money that the market would take with these open orders more."""
-        exposure = max(abs(self.cost), self.cost + self.buys + buys, self.sells + sells - self.cost)
+    def margin(self, buys: int = 0, sells: int = 0) -> int:
+        """Money that the market takes, with these open orders more."""
+        cost = self.cost
+        exposure = max(abs(cost), cost + self.buys + buys, self.sells + sells - cost)
         return -(-exposure * self.instrument.tick_value // self.leverage)
 
     @property
@@ -64,6 +61,7 @@ class PaperAccount:
 
     balance: int
     holdings: dict[str, Holding] = field(default_factory=dict)
+    _available: int | None = None
 
     @property
     def equity(self) -> int:
@@ -72,4 +70,15 @@ class PaperAccount:
     @property
     def available(self) -> int:
         """What is free for new orders; negative where losses have eaten into the margin."""
-        return self.equity - sum(holding.margin for holding in self.holdings.values())
+        if self._available is None:
+            self._available = self.equity - sum(holding.margin() for holding in self.holdings.values())
+        return self._available
+
+    def changed(self) -> None:
+        """Must be called after any change of balance, price, position, leverage or open orders."""
+        self._available = None
+
+    def reserved(self, margin: int) -> None:
+        """Instead of `changed`, after open orders that take this margin more."""
+        if self._available is not None:
+            self._available -= margin

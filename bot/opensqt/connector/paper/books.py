@@ -39,10 +39,10 @@ class Commit:
     """What one commit writes, as it was when it was taken: later changes do not reach it."""
 
     account: tuple[Any, ...]
-    markets: tuple[list[Any], ...]
-    placed: tuple[list[Any], ...]
-    changed: tuple[list[Any], ...]
-    fills: tuple[list[Any], ...]
+    markets: statements.Columns
+    placed: statements.Columns
+    changed: statements.Columns
+    fills: statements.Columns
 
 
 def commit_of(matching: Matching, changes: Changes, places: dict[str, int]) -> Commit:

@@ -108,10 +108,10 @@ class PaperExchange:
         return [fill.to_venue() for fill in fills] + [order.to_venue() for order in orders]
 
     async def place(self, orders: Sequence[NewOrder]) -> list[Outcome]:
-        if any(self._seen.may_know(order.client_id) for order in orders):
+        if doubtful := [order.client_id for order in orders if self._seen.add(order.client_id)]:
             # One after the other: while the books are asked, no other call may use the same id.
             async with self._doubting:
-                used = await self._used_before([order.client_id for order in orders])
+                used = await self._used_before(doubtful)
                 outcomes = [self._place(order, used) for order in orders]
         else:
             outcomes = [self._place(order, ()) for order in orders]
@@ -168,19 +168,15 @@ class PaperExchange:
                 for kline in klines_of(tape, instrument, subject[1], start, end):
                     self.feeds.klines.tell(subject, kline)
 
-    async def _used_before(self, client_ids: Sequence[str]) -> set[str]:
+    async def _used_before(self, client_ids: list[str]) -> set[str]:
         await self.commits.settled()
-        doubtful = [client_id for client_id in client_ids if self._seen.may_know(client_id)]
-        return await _read(self._books.known(doubtful))
+        return await _read(self._books.known(client_ids))
 
     def _place(self, order: NewOrder, used: Container[str]) -> Outcome:
         client_id, matching = order.client_id, self.matching
         if client_id in used or client_id in matching.open or client_id in matching.changes.placed:
             return Failure(Remedy.DUPLICATE, f"client id {client_id} was used before: look it up")
-        outcome = matching.place(order)
-        if not isinstance(outcome, Failure):
-            self._seen.add(client_id)
-        return outcome
+        return matching.place(order)
 
 
 async def _read(answer: Awaitable[T]) -> T:

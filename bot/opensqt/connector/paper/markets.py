@@ -17,6 +17,7 @@ class Markets:
         self.tapes = dict(tapes)
         self._matching = matching
         self._played = played
+        self._progress: tuple[int, tuple[MarketProgress, ...]] = (-1, ())
 
     @property
     def ended(self) -> bool:
@@ -76,7 +77,11 @@ class Markets:
 
     def progress(self) -> tuple[MarketProgress, ...]:
         """In price steps, four a candle."""
-        return tuple(
-            MarketProgress(symbol, tape.played, tape.total, self.place_of(symbol), tape.ended)
-            for symbol, tape in self.tapes.items()
-        )
+        step = self._matching.step
+        if self._progress[0] != step:
+            progress = (
+                MarketProgress(symbol, tape.played, tape.total, self.place_of(symbol), tape.ended)
+                for symbol, tape in self.tapes.items()
+            )
+            self._progress = step, tuple(progress)
+        return self._progress[1]

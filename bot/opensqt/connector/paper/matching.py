@@ -73,6 +73,7 @@ class Matching:
         self.step += 1
         self.time_us = time_us
         self.account.holdings[symbol].last = price
+        self.account.changed()
         resting = self._resting[symbol]
         touched = resting.touched(price)
         if touched is None:
@@ -87,16 +88,18 @@ class Matching:
         self.step += steps
         self.time_us = time_us
         self.account.holdings[symbol].last = price
+        self.account.changed()
 
     def set_leverage(self, symbol: str, leverage: int) -> Failure | None:
         """Refuses what the account cannot carry."""
         holding = self.account.holdings[symbol]
-        before, margin, available = holding.leverage, holding.margin, self.account.available
+        before, margin, available = holding.leverage, holding.margin(), self.account.available
         holding.leverage = leverage
-        if holding.margin - margin > max(0, available):
+        if holding.margin() - margin > max(0, available):
             holding.leverage = before
             return Failure(Remedy.INSUFFICIENT_MARGIN, f"leverage {leverage} needs more margin than is available")
         if leverage != before:
+            self.account.changed()
             self.changes.traded.add(symbol)
         return None
 
@@ -171,7 +174,7 @@ class Matching:
             raise _RefusedError(
                 Remedy.FIX_REQUEST, f"quantity: the order is worth less than {least:f} {instrument.quote}"
             )
-        needed = holding.margin_with(*((value, 0) if side is OrderSide.BUY else (0, value))) - holding.margin
+        needed = holding.margin(*((value, 0) if side is OrderSide.BUY else (0, value))) - holding.margin()
         if takes:
             needed += instrument.fee(price, lots, instrument.taker_fee) if needed > 0 else 0
         if needed > 0 and needed > (available := self.account.available):
@@ -206,6 +209,7 @@ class Matching:
             instrument, order.client_id, self.trades, order.side, price, lots, fee, maker, self.time_us, self.step
         )
         self.account.balance += holding.trade(order.side, price, lots) - fee
+        self.account.changed()
         self.changes.fills.append(fill)
         self.changes.updates.append(fill.to_venue())
         self.changes.traded.add(instrument.symbol)
@@ -224,10 +228,12 @@ class Matching:
             return
         holding = self.account.holdings[order.instrument.symbol]
         value = sign * order.price * order.lots
+        before = holding.margin()
         if order.side is OrderSide.BUY:
             holding.buys += value
         else:
             holding.sells += value
+        self.account.reserved(holding.margin() - before)
 
     def _tell(self, order: PaperOrder) -> VenueOrder:
         update = order.to_venue()

@@ -13,19 +13,16 @@ class SeenIds:
     def __init__(self) -> None:
         self._bits = bytearray(BITS // 8)
 
-    def add(self, client_id: str) -> None:
-        bits = self._bits
-        for place in _places(client_id):
-            bits[place >> 3] |= 1 << (place & 7)
-
-    def may_know(self, client_id: str) -> bool:
-        bits = self._bits
-        return all(bits[place >> 3] & (1 << (place & 7)) for place in _places(client_id))
-
-
-def _places(client_id: str) -> tuple[int, int, int, int]:
-    # Two independent hashes make any number of them (Kirsch and Mitzenmacher, 2006).
-    value = hash(client_id)
-    first, second = value & 0xFFFFFFFF, (value >> 32) | 1
-    mask = BITS - 1
-    return first & mask, (first + second) & mask, (first + 2 * second) & mask, (first + 3 * second) & mask
+    def add(self, client_id: str) -> bool:
+        """Says whether the id may have been there before."""
+        # Two independent hashes make any number of them (Kirsch and Mitzenmacher, 2006).
+        value = hash(client_id)
+        first, second = value & 0xFFFFFFFF, (value >> 32) | 1
+        bits, known = self._bits, True
+        for number in (first, first + second, first + 2 * second, first + 3 * second):
+            place = number % BITS
+            byte, bit = place >> 3, 1 << (place & 7)
+            if not bits[byte] & bit:
+                bits[byte] |= bit
+                known = False
+        return known

@@ -1,7 +1,6 @@
 """The SQL of the paper exchange's books, and rows as the columns of arrays that it takes."""
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from opensqt.connector.paper.account import Holding
@@ -35,100 +34,123 @@ WITH own AS (
 _MARKETS = """
 , moved AS (
     UPDATE paper.markets m SET time_us = u.time_us, last = u.last, lots = u.lots, cost = u.cost, leverage = u.leverage
-    FROM own, unnest({}::text[], {}::bigint[], {}::bigint[], {}::bigint[], {}::numeric[], {}::integer[])
-        AS u (symbol, time_us, last, lots, cost, leverage)
+    FROM own, {} AS u (symbol, time_us, last, lots, cost, leverage)
     WHERE m.account = own.id AND m.symbol = u.symbol)"""
 _PLACED = """
 , placed AS (
     INSERT INTO paper.orders (account, client_id, symbol, number, side, price, lots, filled, state, reduce_only,
         time_in_force, time_us, step, reason)
-    SELECT own.id, u.* FROM own, unnest({}::text[], {}::text[], {}::bigint[], {}::text[], {}::bigint[], {}::bigint[],
-        {}::bigint[], {}::text[], {}::boolean[], {}::text[], {}::bigint[], {}::bigint[], {}::text[]) AS u)"""
+    SELECT own.id, u.* FROM own, {} AS u)"""
 _CHANGED = """
 , changed AS (
     UPDATE paper.orders o SET filled = u.filled, state = u.state, time_us = u.time_us, step = u.step, reason = u.reason
-    FROM own, unnest({}::text[], {}::bigint[], {}::text[], {}::bigint[], {}::bigint[], {}::text[])
-        AS u (client_id, filled, state, time_us, step, reason)
+    FROM own, {} AS u (client_id, filled, state, time_us, step, reason)
     WHERE o.account = own.id AND o.client_id = u.client_id)"""
 _FILLS = """
 , filled AS (
     INSERT INTO paper.fills (account, trade, symbol, client_id, side, price, lots, fee, maker, time_us, step)
-    SELECT own.id, u.* FROM own, unnest({}::bigint[], {}::text[], {}::text[], {}::text[], {}::bigint[], {}::bigint[],
-        {}::numeric[], {}::boolean[], {}::bigint[], {}::bigint[]) AS u)"""
+    SELECT own.id, u.* FROM own, {} AS u)"""
 _DONE = "\nSELECT count(*) FROM own"
+_MARKET_TYPES = ("text", "bigint", "bigint", "bigint", "numeric", "integer")
+_PLACED_TYPES = (
+    "text", "text", "bigint", "text", "bigint", "bigint", "bigint", "text", "boolean", "text", "bigint", "bigint",
+    "text",
+)  # fmt: skip
+_CHANGED_TYPES = ("text", "bigint", "text", "bigint", "bigint", "text")
+_FILL_TYPES = (
+    "bigint", "text", "text", "text", "bigint", "bigint", "numeric", "boolean", "bigint", "bigint",
+)  # fmt: skip
 
-Columns = tuple[list[Any], ...]
+Columns = tuple[str, ...]
+"""Each a PostgreSQL array in its text form: several times faster than having asyncpg encode element by element."""
 
 
 def commit(account: int, epoch: int, sequence: int, rows: "Commit") -> tuple[str, list[Any]]:
     """One statement that writes all rows if the epoch is ours and the sequence the next one; it returns 1, else 0."""
     query = _OWN
     arguments: list[Any] = [account, epoch, sequence, *rows.account]
-    for part, columns in (
-        (_MARKETS, rows.markets),
-        (_PLACED, rows.placed),
-        (_CHANGED, rows.changed),
-        (_FILLS, rows.fills),
+    for part, types, columns in (
+        (_MARKETS, _MARKET_TYPES, rows.markets),
+        (_PLACED, _PLACED_TYPES, rows.placed),
+        (_CHANGED, _CHANGED_TYPES, rows.changed),
+        (_FILLS, _FILL_TYPES, rows.fills),
     ):
         if columns:
-            first = len(arguments) + 1
-            query += part.format(*(f"${number}" for number in range(first, first + len(columns))))
+            numbered = enumerate(types, len(arguments) + 1)
+            query += part.format(f"unnest({', '.join(f'${number}::text::{kind}[]' for number, kind in numbered)})")
             arguments += columns
     return query + _DONE, arguments
 
 
-def _columns(rows: Iterable[tuple[Any, ...]]) -> Columns:
-    """Columns of rows; nothing at all where there is no row."""
-    return tuple(list(column) for column in zip(*rows, strict=True))
-
-
 def market_rows(moved: Iterable[tuple[Holding, int]]) -> Columns:
-    return _columns(
-        (market.instrument.symbol, time_us, market.last, market.lots, Decimal(market.cost), market.leverage)
-        for market, time_us in moved
+    rows = list(moved)
+    return _arrays(
+        _texts([market.instrument.symbol for market, _ in rows]),
+        _numbers([time_us for _, time_us in rows]),
+        _numbers([market.last for market, _ in rows]),
+        _numbers([market.lots for market, _ in rows]),
+        _numbers([market.cost for market, _ in rows]),
+        _numbers([market.leverage for market, _ in rows]),
     )
 
 
 def placed_rows(orders: Iterable[PaperOrder]) -> Columns:
-    return _columns(
-        (
-            order.client_id,
-            order.instrument.symbol,
-            order.number,
-            order.side,
-            order.price,
-            order.lots,
-            order.filled,
-            order.state,
-            order.reduce_only,
-            order.time_in_force,
-            order.time_us,
-            order.step,
-            order.reason,
-        )
-        for order in orders
+    rows = list(orders)
+    return _arrays(
+        _texts([order.client_id for order in rows]),
+        _texts([order.instrument.symbol for order in rows]),
+        _numbers([order.number for order in rows]),
+        _texts([order.side for order in rows]),
+        _numbers(["NULL" if order.price is None else order.price for order in rows]),
+        _numbers([order.lots for order in rows]),
+        _numbers([order.filled for order in rows]),
+        _texts([order.state for order in rows]),
+        _numbers([order.reduce_only for order in rows]),
+        _texts([order.time_in_force for order in rows]),
+        _numbers([order.time_us for order in rows]),
+        _numbers([order.step for order in rows]),
+        _texts([order.reason for order in rows]),
     )
 
 
 def changed_rows(orders: Iterable[PaperOrder]) -> Columns:
-    return _columns(
-        (order.client_id, order.filled, order.state, order.time_us, order.step, order.reason) for order in orders
+    rows = list(orders)
+    return _arrays(
+        _texts([order.client_id for order in rows]),
+        _numbers([order.filled for order in rows]),
+        _texts([order.state for order in rows]),
+        _numbers([order.time_us for order in rows]),
+        _numbers([order.step for order in rows]),
+        _texts([order.reason for order in rows]),
     )
 
 
 def fill_rows(fills: Iterable[PaperFill]) -> Columns:
-    return _columns(
-        (
-            fill.trade,
-            fill.instrument.symbol,
-            fill.client_id,
-            fill.side,
-            fill.price,
-            fill.lots,
-            Decimal(fill.fee),
-            fill.maker,
-            fill.time_us,
-            fill.step,
-        )
-        for fill in fills
+    rows = list(fills)
+    return _arrays(
+        _numbers([fill.trade for fill in rows]),
+        _texts([fill.instrument.symbol for fill in rows]),
+        _texts([fill.client_id for fill in rows]),
+        _texts([fill.side for fill in rows]),
+        _numbers([fill.price for fill in rows]),
+        _numbers([fill.lots for fill in rows]),
+        _numbers([fill.fee for fill in rows]),
+        _numbers([fill.maker for fill in rows]),
+        _numbers([fill.time_us for fill in rows]),
+        _numbers([fill.step for fill in rows]),
     )
+
+
+def _arrays(*columns: str) -> Columns:
+    """The columns; nothing at all where there is no row."""
+    return () if columns[0] == "{}" else columns
+
+
+def _texts(values: list[str]) -> str:
+    """Of texts without quotes and backslashes: client ids, symbols and our own words."""
+    joined = '","'.join(values)
+    return f'{{"{joined}"}}' if values else "{}"
+
+
+def _numbers(values: Iterable[object]) -> str:
+    return f"{{{','.join(map(str, values))}}}"
