@@ -42,7 +42,7 @@ class Breaker:
         return min(limits, default=0)
 
     def peak_step(self, config: EngineConfig) -> int:
-        return max(1, (self.limit(config) or config.order_money) // _PEAK_STEPS)
+        return max(1, (self.limit(config) or 10 * config.order_money) // _PEAK_STEPS)
 
     def follow(self, config: EngineConfig, pnl: int) -> bool:
         """Lets the peak follow the PnL; says whether it moved."""

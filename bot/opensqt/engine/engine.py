@@ -1,5 +1,6 @@
 """The engine: one bot's state machine over a log of events. See docs/architecture.md and docs/engine.md."""
 
+from dataclasses import replace
 from typing import Any
 
 from opensqt.engine import lifecycle, specification
@@ -23,7 +24,7 @@ from opensqt.engine.events import (
     PriceChanged,
     Started,
 )
-from opensqt.engine.grid import Grid, grid_of
+from opensqt.engine.grid import Grid, grid_of, nearest
 from opensqt.engine.json_form import UnreadableError, from_json, to_json
 from opensqt.engine.market import Market, from_money
 from opensqt.engine.orders import Stage
@@ -48,6 +49,7 @@ class Engine:
         self._bot_uid = bot_uid
         self._state = State()
         self._time = 0
+        self._kept_price = 0
         self._wake_at: int | None = None
         self._low: int | None = 0
         self._high: int | None = 0
@@ -67,6 +69,8 @@ class Engine:
         self._wake_at = next_wake(self._state, turn.now)
         self._low, self._high = quiet_band(self._state, self._market, self._grid(), self._wake_at)
         self.dirty = turn.changed
+        if turn.changed:
+            self._kept_price = self._state.last_price
         return turn.actions
 
     def quiet_band(self) -> Band:
@@ -92,8 +96,9 @@ class Engine:
         return view_of(self._state, self._market, self._time)
 
     def snapshot(self) -> dict[str, Any]:
-        """The whole state as JSON-able data."""
-        return {"version": SNAPSHOT_VERSION, "units": self._units(self._market), "state": to_json(self._state)}
+        """The whole state after the newest event that must be kept, as JSON-able data."""
+        state = to_json(replace(self._state, last_price=self._kept_price))
+        return {"version": SNAPSHOT_VERSION, "units": self._units(self._market), "state": state}
 
     @classmethod
     def restore(cls, market: Market, bot_uid: str, snapshot: dict[str, Any]) -> "Engine":
@@ -107,6 +112,7 @@ class Engine:
             )
         engine = cls(market, bot_uid)
         engine._state = from_json(State, snapshot.get("state"))
+        engine._kept_price = engine._state.last_price
         engine._wake_at = next_wake(engine._state, 0)
         engine._low = engine._high = engine._state.last_price
         return engine
@@ -207,12 +213,14 @@ class Engine:
                 lifecycle.on_due(turn, order)
         if not state.epoch or config is None:
             return
-        specification.check(turn, config)
         if state.anchor:
             self._watch_breaker(turn, config)
         if state.goal in {Goal.STOP, Goal.CLOSE}:
             wind_down(turn, config)
-        elif (grid := self._grid()) is not None:
+            return
+        grid = self._grid()
+        specification.check(turn, config, grid.level(nearest(grid, state.last_price)) if grid else 0)
+        if grid is not None:
             Planner(turn, config, grid).run()
 
     def _watch_breaker(self, turn: Turn, config: EngineConfig) -> None:

@@ -45,15 +45,15 @@ class Exposure:
     orders: int
 
     @classmethod
-    def of(cls, state: State, market: Market, *, without_unwanted: bool = False, but: str = "") -> "Exposure":
-        """The exposure now; or what it will be when all cancels are through; `but` leaves out one order."""
+    def of(
+        cls, state: State, market: Market, mark: int, *, without_unwanted: bool = False, but: str = ""
+    ) -> "Exposure":
+        """The exposure now, the position valued at `mark`, or once all cancels are through; `but` leaves one out."""
         position = state.ledger.total.lots
-        exposure = cls(position, market.notional(state.last_price, abs(position)), 0, 0, 0)
+        exposure = cls(position, market.notional(mark, abs(position)), 0, 0, 0)
         for order in state.orders.live.values():
             if not (without_unwanted and order.unwanted) and order.client_id != but:
-                exposure.add(
-                    order.leg, market.notional(order.price or state.last_price, order.remaining), order.remaining
-                )
+                exposure.add(order.leg, market.notional(order.price or mark, order.remaining), order.remaining)
         return exposure
 
     def add(self, leg: Leg, money: int, lots: int) -> None:

@@ -21,7 +21,7 @@ ANSWER_TIME = 30_000_000
 FILLS_TIME = 1_000_000
 """How long fills may be behind the report that speaks of them."""
 ABSENCE_TIME = 2_000_000
-"""Between two answers that an order is absent, before it is given up: it may have been on its way."""
+"""For so long an order must have been absent before it is given up: it may be on its way."""
 OVERDUE_TIME = 5_000_000
 """How long an open order may stay unfilled with the price beyond its own."""
 LOOK_UP_TIME = 1_000_000
@@ -42,6 +42,7 @@ def _backoff(first: int, order: Order) -> int:
 def look_up(turn: Turn, order: Order) -> None:
     """Asks what the order is, and again, less and less often, until that is known."""
     order.doubt = True
+    order.doubtful |= not order.seen
     order.due = turn.now + _backoff(LOOK_UP_TIME, order)
     order.tries += 1
     turn.do(LookUp(order.client_id))
@@ -49,7 +50,8 @@ def look_up(turn: Turn, order: Order) -> None:
 
 def send(turn: Turn, order: Order) -> None:
     """Places the order; the gate has been passed."""
-    order.stage, order.doubt, order.absences = Stage.SUBMITTING, False, 0
+    order.stage, order.doubt = Stage.SUBMITTING, False
+    order.absent_since, order.absent = 0, False
     order.due = turn.now + ANSWER_TIME
     turn.do(order.place())
 
@@ -66,15 +68,14 @@ def withdraw(turn: Turn, order: Order) -> None:
 
 
 def give_up(turn: Turn, order: Order) -> None:
-    """Drops an order that the exchange does not have; where that was said but once, after asking again."""
-    turn.changed = True
-    if order.absences < 2:
-        order.stage, order.doubt, order.due = Stage.SUBMITTING, True, turn.now + ABSENCE_TIME
+    """Drops an order that the exchange does not have; if it may be on its way, after some time and asking again."""
+    turn.changed = order.unwanted = True
+    if order.doubtful and not order.absent:
+        order.stage, order.doubt = Stage.SUBMITTING, True
+        order.due = max(turn.now + RETRY_TIME, order.absent_since + ABSENCE_TIME)
         return
-    slot = slot_of(turn, order)
-    if slot.order == order.client_id:
-        slot.order = ""
-    turn.state.orders.give_up(order)
+    finish(turn, order)
+    turn.state.orders.remember(order)
 
 
 def _cancel(turn: Turn, order: Order) -> None:
@@ -93,7 +94,7 @@ def on_reported(turn: Turn, event: OrderReported) -> None:
     if order is None:
         return
     turn.changed = True
-    order.seen, order.absences = True, 0
+    order.seen = True
     order.reported = max(order.reported, event.filled)
     if event.state is not OrderState.OPEN:
         _over(turn, order, event)
@@ -132,7 +133,7 @@ def on_filled(turn: Turn, event: OrderFilled) -> None:
     if order is None or event.trade_id in order.trades:
         return
     turn.changed = True
-    order.seen, order.absences = True, 0
+    order.seen = True
     book(turn, order, event)
     if order.stage is Stage.WAITING:
         order.stage = Stage.SUBMITTING
@@ -154,7 +155,7 @@ def on_place_failed(turn: Turn, event: PlaceFailed) -> None:
             look_up(turn, order)
         return
     if event.remedy in {Remedy.RETRY, Remedy.BACK_OFF}:
-        order.stage, order.doubt, order.absences = Stage.WAITING, False, 2
+        order.stage, order.doubt, order.absent_since, order.absent = Stage.WAITING, False, turn.now, False
         order.due = max(event.retry_at, turn.now + RETRY_TIME)
         if event.remedy is Remedy.BACK_OFF:
             turn.state.backing_off_until = max(turn.state.backing_off_until, order.due)
@@ -162,8 +163,9 @@ def on_place_failed(turn: Turn, event: PlaceFailed) -> None:
             give_up(turn, order)
         return
     order.would_cross = event.remedy is Remedy.WOULD_CROSS
-    finish(turn, order)
-    turn.state.orders.give_up(order)  # an earlier sending of the same id may still turn up
+    order.rejected = True
+    order.absent_since, order.absent = turn.now, False
+    give_up(turn, order)
     _rejected(turn, order, event)
 
 
@@ -211,7 +213,8 @@ def on_not_found(turn: Turn, event: OrderNotFound) -> None:
         if order.tries == MOST_DENIALS:
             turn.warn("OrderDenied", f"the exchange has had the order {order.client_id} and denies it now: look there")
     elif order.doubt:
-        order.absences += 1
+        order.absent_since = order.absent_since or turn.now
+        order.absent = turn.now >= order.absent_since + ABSENCE_TIME
         order.stage, order.doubt = Stage.WAITING, False
         order.due = turn.now + (_backoff(RETRY_TIME, order) if order.tries > 1 else 0)
         if order.unwanted:
@@ -230,7 +233,8 @@ def doubt_all(turn: Turn) -> None:
     for order in turn.state.orders.live.values():
         order.tries = 0
         if order.stage is Stage.WAITING:
-            order.stage, order.absences = Stage.SUBMITTING, 0
+            order.stage = Stage.SUBMITTING
+        order.absent_since, order.absent = 0, False
         look_up(turn, order)
 
 

@@ -35,8 +35,12 @@ class Order:
     """It is to be cancelled; the cancel is sent once the exchange is known to have it."""
     doubt: bool = False
     """Nobody knows what it is: a look-up decides."""
-    absences: int = 0
-    """Answers in a row that the exchange does not have it; two of them are believed."""
+    doubtful: bool = False
+    """Some sending of it may still be on its way to the exchange."""
+    absent_since: int = 0
+    """When the exchange first said that it does not have it; 0 for never, or not since it was last in doubt."""
+    absent: bool = False
+    """The exchange has said so again, late enough to be believed."""
     due: int = 0
     """When it is looked up, or sent again; 0 for never."""
     tries: int = 0
@@ -44,6 +48,7 @@ class Order:
     reported: int = 0
     """Filled, as the exchange says; fills up to it are still to come."""
     realised: int = 0
+    rejected: bool = False
     would_cross: bool = False
     trades: list[str] = field(default_factory=list)
     """Ids of the trades counted."""
@@ -85,9 +90,8 @@ class Orders:
     def exits(self) -> list[Order]:
         return [order for order in self.live.values() if order.leg is Leg.EXIT]
 
-    def give_up(self, order: Order) -> None:
-        """Forgets an order that the exchange does not have, but not so that it could come back as a stranger."""
-        self.live.pop(order.client_id, None)
+    def remember(self, order: Order) -> None:
+        """Keeps an order that was given up for a while: it must not come back as a stranger."""
         self.given_up = [*self.given_up[-(self.REMEMBERED - 1) :], order]
 
     def revive(self, client_id: str) -> Order | None:
@@ -95,7 +99,7 @@ class Orders:
         for order in self.given_up:
             if order.client_id == client_id:
                 self.given_up.remove(order)
-                order.unwanted, order.stage, order.seen = True, Stage.SUBMITTING, True
+                order.unwanted, order.rejected, order.stage = True, False, Stage.SUBMITTING
                 self.live[client_id] = order
                 return order
         return None

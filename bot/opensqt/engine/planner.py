@@ -28,8 +28,10 @@ class Planner:
         self._gate = Gate(turn.state, config, turn.market, turn.now)
         self._price = turn.state.last_price
         self._index = nearest(grid, self._price)
-        self._now = Exposure.of(turn.state, turn.market)
-        self._later = Exposure.of(turn.state, turn.market, without_unwanted=True)
+        self._mark = grid.level(self._index)
+        """The position is valued at the grid price, so that nothing depends on where in between the price is."""
+        self._now = Exposure.of(turn.state, turn.market, self._mark)
+        self._later = Exposure.of(turn.state, turn.market, self._mark, without_unwanted=True)
         """The exposure when all cancels are through."""
         self._limit = ""
 
@@ -76,8 +78,8 @@ class Planner:
             return
         withdraw(self._turn, order)
         if order.unwanted:
-            self._later = Exposure.of(self._state, self._turn.market, without_unwanted=True)
-            self._now = Exposure.of(self._state, self._turn.market)
+            self._later = Exposure.of(self._state, self._turn.market, self._mark, without_unwanted=True)
+            self._now = Exposure.of(self._state, self._turn.market, self._mark)
 
     # --- what was not carried out ---
 
@@ -93,7 +95,7 @@ class Planner:
                 self._withdraw(order)
 
     def _still_closed(self, order: Order) -> Closed | None:
-        others = Exposure.of(self._state, self._turn.market, but=order.client_id)
+        others = Exposure.of(self._state, self._turn.market, self._mark, but=order.client_id)
         if order.leg is Leg.EXIT:
             return self._gate.exit(others)
         if order.price is None or not self._in_window(order.price):

@@ -42,11 +42,9 @@ def quiet_band(state: State, market: Market, grid: Grid | None, wake_at: int | N
     if grid is None or state.config is None or not state.fresh or wake_at is not None:
         return state.last_price, state.last_price
     bounds = _Bounds()
-    if state.goal in {Goal.RUN, Goal.PAUSE} and not state.halt:
+    if state.goal in {Goal.RUN, Goal.PAUSE}:
         _exits(bounds, state, market, state.config, grid)
-        # A spec that was refused for its size may fit at another price.
-        if state.goal is Goal.RUN and not state.breaker.open:
-            _entries(bounds, state, market, grid)
+        _entries(bounds, state, market, grid)
     _orders(bounds, state)
     _drawdown(bounds, state, market, state.config)
     return bounds.low, bounds.high
@@ -57,10 +55,13 @@ def _entries(bounds: _Bounds, state: State, market: Market, grid: Grid) -> None:
     below, level, above = (grid.level(index + step) for step in (-1, 0, 1))
     bounds.above(-(-(below + level) // 2) - 1)
     bounds.below(-(-(level + above) // 2))
-    if not worth_buying(grid, index, state.last_price):
-        slot = state.slots.by_price.get(level)
-        if slot is None or (not slot.order and slot.holding.lots < smallest_exit(market)):
-            bounds.below((10 * level + above - level) // 10 + 1)
+    slot = state.slots.by_price.get(level)
+    if slot is None or (not slot.order and slot.holding.lots < smallest_exit(market)):
+        worth_from = (10 * level + above - level) // 10 + 1
+        if worth_buying(grid, index, state.last_price):
+            bounds.above(worth_from - 1)
+        else:
+            bounds.below(worth_from)
 
 
 def _exits(bounds: _Bounds, state: State, market: Market, config: EngineConfig, grid: Grid) -> None:
@@ -88,14 +89,16 @@ def _drawdown(bounds: _Bounds, state: State, market: Market, config: EngineConfi
     """Where the drawdown trips, and where its peak takes the next step."""
     breaker, total = state.breaker, state.ledger.total
     limit, per_tick = breaker.limit(config), total.lots * market.tick_value
-    if breaker.open or not limit or not per_tick:
+    if breaker.open or not per_tick:
         return
     fixed = state.ledger.realised - total.cost - total.fees  # PnL at a price of 0
     trips = breaker.peak - limit - fixed  # at or below which it trips, times per_tick
     steps = breaker.peak + breaker.peak_step(config) - fixed  # at or above which the peak moves
     if per_tick > 0:
-        bounds.above(trips // per_tick)
         bounds.below(-(-steps // per_tick))
+        if limit:
+            bounds.above(trips // per_tick)
     else:
-        bounds.below(-(-trips // per_tick))
         bounds.above(steps // per_tick)
+        if limit:
+            bounds.below(-(-trips // per_tick))

@@ -74,7 +74,7 @@ def _pause(turn: Turn, slot: Slot, order: Order) -> None:
     if order.would_cross:
         slot.crossed += 1
         slot.not_before = turn.now + CROSSED_PAUSE
-    elif order.remaining and not order.unwanted:
+    elif order.rejected or (order.remaining and not order.unwanted):
         # The exchange ended it by itself. A market order that got something may go on at once.
         if order.filled:
             slot.settled()

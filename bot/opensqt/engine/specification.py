@@ -44,9 +44,9 @@ def unhalt(turn: Turn) -> None:
     turn.state.refused_in_a_row = 0
 
 
-def check(turn: Turn, config: EngineConfig) -> None:
-    """Refuses entries while the spec does not fit the market, with what would."""
-    refusal, message = _refusal(turn, config)
+def check(turn: Turn, config: EngineConfig, grid_price: int) -> None:
+    """Refuses entries while the spec does not fit the market at this price, and says what would."""
+    refusal, message = _refusal(turn, config, grid_price)
     state = turn.state
     if refusal != state.refusal:
         state.refusal, state.refusal_message = refusal, message
@@ -59,16 +59,16 @@ def has_grid(config: EngineConfig) -> bool:
     return config.step > 0 or config.ratio_ppm > 0
 
 
-def _refusal(turn: Turn, config: EngineConfig) -> tuple[str, str]:
+def _refusal(turn: Turn, config: EngineConfig, price: int) -> tuple[str, str]:
     market = turn.market
     if not has_grid(config):
         return Refusal.SPACING_TOO_SMALL, (
             f"spec.grid.spacing is smaller than the market's tick: arithmetic must be at least {market.tick_size}, "
             "geometric at least 0.0001"
         )
-    price = min(turn.state.last_price, config.upper) if config.upper else turn.state.last_price
     if price <= 0:
         return "", ""
+    price = min(price, config.upper) if config.upper else price
     lot_money = market.notional(price, 1)
     fewest = max(1, market.min_quantity, -(-market.min_notional // lot_money))
     if config.order_money >= fewest * lot_money:

@@ -1,0 +1,199 @@
+"""A market, specs, and a driver that feeds an engine as the bot's shell does: what is dirty is logged, through the codec."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from opensqt.engine.actions import Action, Cancel, LookUp, Notify, OrderSide, Place
+from opensqt.engine.codec import decode_action, decode_event, encode_action, encode_event
+from opensqt.engine.config import EngineConfig
+from opensqt.engine.engine import Engine
+from opensqt.engine.events import (
+    AccountReported,
+    ClockTicked,
+    Configured,
+    Event,
+    Goal,
+    OrderFilled,
+    OrderReported,
+    OrderState,
+    PriceChanged,
+    Started,
+)
+from opensqt.engine.market import Market, to_money
+from opensqt.engine.view import SlotView
+
+BOT_UID = "5f0c4a3e-0000-4000-8000-000000000001"
+SECOND = 1_000_000
+A = TypeVar("A", bound=Action)
+
+MARKET = Market(
+    symbol="BTC/USDT:USDT",
+    tick_size=Decimal(1),
+    lot_size=Decimal("0.01"),
+    min_quantity=1,
+    min_notional=to_money(Decimal(5)),
+    maker_fee_ppm=200,
+    taker_fee_ppm=500,
+)
+"""A tick is 1, a lot 0.01: one lot at a price of 1000 costs 10."""
+
+CONFIG = EngineConfig(
+    step=10,
+    ratio_ppm=0,
+    buy_window=3,
+    sell_window=3,
+    lower=0,
+    upper=0,
+    order_money=to_money(Decimal(100)),
+    post_only=True,
+    max_position=0,
+    max_notional=0,
+    max_open_orders=100,
+    max_leverage=10,
+    max_consecutive_losses=0,
+    max_drawdown=0,
+    max_drawdown_ppm=0,
+    cooldown=0,
+    reset_token="",
+)
+"""Levels 10 apart; 100 buys 10 lots at 1000."""
+
+
+def money(amount: str | int) -> int:
+    return to_money(Decimal(amount))
+
+
+class Rig:
+    """An engine with a log, a clock, and words for what an exchange says."""
+
+    def __init__(self, config: EngineConfig = CONFIG, *, market: Market = MARKET, goal: Goal = Goal.RUN) -> None:
+        self.market = market
+        self.engine = Engine(market, BOT_UID)
+        self.now = 1_700_000_000 * SECOND
+        self.config = config
+        self.generation = 1
+        self.log: list[str] = []
+        self.places: dict[str, Place] = {}
+        self._unlogged_price: PriceChanged | None = None
+        self._trades = 0
+        self.feed(Started(self.now, 1))
+        self.feed(Configured(self.now, 1, goal, config))
+
+    # --- feeding ---
+
+    def feed(self, event: Event) -> list[Action]:
+        """Takes an event to the engine, and to the log if it must be kept; returns the actions."""
+        actions = self.engine.on(event)
+        if actions or self.engine.dirty:
+            if self._unlogged_price is not None:
+                self._write(self._unlogged_price, [])
+                self._unlogged_price = None
+            self._write(event, actions)
+        elif isinstance(event, PriceChanged):
+            self._unlogged_price = event
+        for place in of_kind(Place, actions):
+            assert self.places.setdefault(place.client_id, place) == place, "an id stands for another order"
+        return actions
+
+    def _write(self, event: Event, actions: list[Action]) -> None:
+        assert decode_event(json.loads(json.dumps(encode_event(event)))) == event
+        assert [decode_action(json.loads(json.dumps(encode_action(action)))) for action in actions] == actions
+        self.log.append(json.dumps([encode_event(event), [encode_action(action) for action in actions]]))
+
+    def replayed(self, snapshot: dict[str, Any] | None = None, since: int = 0) -> Engine:
+        """A fresh engine after the log, which must have decided the same."""
+        engine = Engine.restore(self.market, BOT_UID, snapshot) if snapshot else Engine(self.market, BOT_UID)
+        for line in self.log[since:]:
+            event, actions = json.loads(line)
+            assert [encode_action(action) for action in engine.on(decode_event(event))] == actions
+        return engine
+
+    def forget_unlogged(self) -> None:
+        """A crash: what has not been logged is gone."""
+        self._unlogged_price = None
+
+    def price(self, price: int) -> list[Action]:
+        return self.feed(PriceChanged(self.now, price))
+
+    def wait(self, microseconds: int) -> list[Action]:
+        """Time passes, as the engine has itself woken."""
+        until, actions = self.now + microseconds, []
+        while (wake := self.engine.wake_at) is not None and wake <= until:
+            self.now = max(self.now, wake)
+            actions += self.feed(ClockTicked(self.now))
+        self.now = until
+        return actions
+
+    def configure(self, *, goal: Goal = Goal.RUN, **changes: Any) -> list[Action]:
+        self.config = replace(self.config, **changes)
+        self.generation += 1
+        return self.feed(Configured(self.now, self.generation, goal, self.config))
+
+    def restart(self) -> list[Action]:
+        return self.feed(Started(self.now, self.engine.view().epoch + 1))
+
+    def equity(self, amount: str | int) -> list[Action]:
+        return self.feed(AccountReported(self.now, money(amount), money(amount)))
+
+    def opened(self, *client_ids: str) -> list[Action]:
+        return [a for i in client_ids for a in self.report(i, OrderState.OPEN)]
+
+    def report(self, client_id: str, state: OrderState, filled: int = 0, *, would_cross: bool = False) -> list[Action]:
+        return self.feed(OrderReported(self.now, client_id, state, filled, would_cross))
+
+    def fill(self, client_id: str, lots: int | None = None, *, price: int | None = None, fee: int = 0) -> list[Action]:
+        """One trade of the order: all of it unless `lots` says how much, at its own price unless `price` says otherwise."""
+        place = self.places[client_id]
+        self._trades += 1
+        at = price if price is not None else place.price
+        assert at is not None
+        return self.feed(OrderFilled(self.now, client_id, f"t{self._trades}", at, lots or place.lots, fee, maker=True))
+
+    # --- looking ---
+
+    def slot(self, price: int) -> SlotView:
+        return next(slot for slot in self.engine.view().slots if slot.price == price)
+
+    def entry(self, price: int) -> str:
+        """The id of the newest entry at this price."""
+        return [i for i, p in self.places.items() if p.side is OrderSide.BUY and p.price == price][-1]
+
+    def exit(self, price: int) -> str:
+        """The id of the newest exit at this price."""
+        return [i for i, p in self.places.items() if p.side is OrderSide.SELL and p.price == price][-1]
+
+    def live(self, side: OrderSide) -> list[int]:
+        """Prices of the orders of one side that are live, dearest first."""
+        places = [self.places[client_id] for client_id in self.engine.live_orders()]
+        return sorted((p.price for p in places if p.side is side and p.price is not None), reverse=True)
+
+
+def trading(config: EngineConfig = CONFIG, *, market: Market = MARKET, price: int = 1005) -> Rig:
+    """A rig whose grid is anchored at 1000, with the price at `price` and all its orders open."""
+    rig = Rig(config, market=market)
+    rig.price(1000)
+    rig.price(price)
+    rig.opened(*rig.engine.live_orders())
+    return rig
+
+
+def of_kind(kind: type[A], actions: list[Action]) -> list[A]:
+    return [action for action in actions if isinstance(action, kind)]
+
+
+def placed(actions: list[Action]) -> list[tuple[OrderSide, int | None, int]]:
+    return [(place.side, place.price, place.lots) for place in of_kind(Place, actions)]
+
+
+def cancelled(actions: list[Action]) -> list[str]:
+    return [cancel.client_id for cancel in of_kind(Cancel, actions)]
+
+
+def looked_up(actions: list[Action]) -> list[str]:
+    return [look_up.client_id for look_up in of_kind(LookUp, actions)]
+
+
+def told(actions: list[Action]) -> list[str]:
+    return [notify.reason for notify in of_kind(Notify, actions)]

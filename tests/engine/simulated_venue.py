@@ -1,0 +1,106 @@
+"""An exchange in memory that the stateful test delays, interrupts and doubts."""
+
+from dataclasses import dataclass, field
+
+from opensqt.engine.actions import OrderSide, Place, TimeInForce
+from opensqt.engine.events import OrderFilled, OrderReported, OrderState
+from opensqt.engine.market import Market
+
+
+@dataclass
+class VenueOrder:
+    place: Place
+    state: OrderState = OrderState.OPEN
+    filled: int = 0
+    would_cross: bool = False
+    trades: list[OrderFilled] = field(default_factory=list)
+
+    @property
+    def remaining(self) -> int:
+        return self.place.lots - self.filled
+
+
+class DuplicateError(Exception):
+    """The id is taken."""
+
+
+class RejectedError(Exception):
+    """Post-only, but it would take."""
+
+
+class SimulatedVenue:
+    """Orders by client id, and the messages that they cause, oldest first."""
+
+    def __init__(self, market: Market, price: int) -> None:
+        self.market = market
+        self.price = price
+        self.orders: dict[str, VenueOrder] = {}
+        self.placements: dict[str, Place] = {}
+        self.messages: list[OrderReported | OrderFilled] = []
+        self.position = 0
+        self._trades = 0
+
+    def open_orders(self) -> dict[str, VenueOrder]:
+        return {client_id: order for client_id, order in self.orders.items() if order.state is OrderState.OPEN}
+
+    def place(self, place: Place, now: int) -> None:
+        assert self.placements.setdefault(place.client_id, place) == place, "an id came with another order"
+        if place.client_id in self.orders:
+            raise DuplicateError
+        crosses = place.price is not None and (
+            place.price >= self.price if place.side is OrderSide.BUY else place.price <= self.price
+        )
+        if crosses and place.time_in_force is TimeInForce.POST_ONLY:
+            raise RejectedError
+        order = self.orders[place.client_id] = VenueOrder(place)
+        self.report(order, now)
+        if place.price is None or crosses:
+            self.fill(order, order.remaining, now, price=self.price)
+        if place.time_in_force is TimeInForce.IOC and order.state is OrderState.OPEN:
+            self.end(order, OrderState.CANCELLED, now)
+
+    def cancel(self, client_id: str, now: int) -> bool:
+        """Whether there was something to cancel."""
+        order = self.orders.get(client_id)
+        if order is None or order.state is not OrderState.OPEN:
+            return False
+        self.end(order, OrderState.CANCELLED, now)
+        return True
+
+    def fill(self, order: VenueOrder, lots: int, now: int, *, price: int | None = None) -> None:
+        place = order.place
+        at = price if price is not None else place.price
+        assert at is not None
+        if place.reduce_only:
+            lots = min(lots, max(0, self.position if place.side is OrderSide.SELL else -self.position))
+        if lots:
+            self._trades += 1
+            fee = self.market.notional(at, lots) * (-50 if self._trades % 5 == 0 else 333) // 1_000_003
+            fill = OrderFilled(now, place.client_id, f"T{self._trades}", at, lots, fee, maker=True)
+            order.trades.append(fill)
+            order.filled += lots
+            self.position += lots if place.side is OrderSide.BUY else -lots
+            self.messages.append(fill)
+        if not order.remaining:
+            self.end(order, OrderState.FILLED, now)
+        elif lots:
+            self.report(order, now)
+
+    def end(self, order: VenueOrder, state: OrderState, now: int) -> None:
+        order.state = state
+        self.report(order, now)
+
+    def report(self, order: VenueOrder, now: int) -> None:
+        self.messages.append(self.state_of(order, now))
+
+    def state_of(self, order: VenueOrder, now: int) -> OrderReported:
+        return OrderReported(now, order.place.client_id, order.state, order.filled, order.would_cross)
+
+    def move(self, price: int, now: int) -> None:
+        """The price goes there, filling all that it touches."""
+        self.price = price
+        for order in list(self.open_orders().values()):
+            level = order.place.price
+            assert level is not None
+            if (price <= level) if order.place.side is OrderSide.BUY else (price >= level):
+                self.fill(order, order.remaining, now)
