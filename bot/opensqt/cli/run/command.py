@@ -4,10 +4,9 @@ import asyncio
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,18 +19,16 @@ from opensqt.cli.run.checks import check
 from opensqt.cli.run.inputs import Overrides, remove_credentials
 from opensqt.cli.run.loopback import NoPortError
 from opensqt.cli.run.manifests import ManifestError, Manifests, read_manifests
-from opensqt.cli.run.plan import Plan, apply
+from opensqt.cli.run.plan import apply
+from opensqt.cli.run.play import EXIT_INTERRUPTED, play
 from opensqt.cli.run.screen import PlainScreen, Screen
-from opensqt.cli.run.session import Ending, Session
+from opensqt.cli.run.session import Ending
 from opensqt.cli.run.state import REPRODUCIBLE, State, StateError
-from opensqt.journal.embedded import EmbeddedPostgres
 from opensqt.journal.errors import JournalError
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 DEFAULT_STATE = Path(".opensqt")
-_THROW_AWAY = {"fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,50 +188,12 @@ def _run(options: Options, manifests: Manifests, state: State) -> int:
     with (state.folder / "logs" / "run.log").open("a", encoding="utf-8") as log:
         structlog.configure(logger_factory=structlog.WriteLoggerFactory(log), cache_logger_on_first_use=False)
         try:
-            ending = asyncio.run(_play(options, plan, state, screen))
+            ending = asyncio.run(
+                play(plan, state, screen, dsn=options.dsn, until_end=options.until_end, throw_away=options.throw_away)
+            )
         finally:
             screen.close()
     return _tell(options, ending, state, screen)
-
-
-async def _play(options: Options, plan: Plan, state: State, screen: Screen) -> Ending:
-    async with AsyncExitStack() as stack:
-        dsn = options.dsn
-        signals = _Signals(screen)
-        if dsn is None:
-            screen.step(f"starting PostgreSQL in {state.folder / 'postgres'}")
-            postgres = EmbeddedPostgres(state.folder / "postgres", settings=_THROW_AWAY if options.throw_away else {})
-            dsn = (await stack.enter_async_context(postgres)).dsn
-        session = Session(plan, state, screen, dsn=dsn, until_end=options.until_end)
-        signals.attach(session)
-        return await session.run()
-
-
-class _Signals:
-    """The first Ctrl-C (or SIGTERM) ends the run in good order, the second one at once."""
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._session: Session | None = None
-        self._received = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self._receive)
-
-    def attach(self, session: Session) -> None:
-        self._session = session
-        if self._received:
-            session.interrupt()
-
-    def _receive(self) -> None:
-        if self._received:
-            if self._session is not None:
-                self._session.kill()
-            self._screen.close()
-            # PostgreSQL, which is told of our death, shuts down by itself.
-            os._exit(EXIT_INTERRUPTED)
-        self._received = True
-        if self._session is not None:
-            self._session.interrupt()
 
 
 def _tell(options: Options, ending: Ending, state: State, screen: Screen) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -28,7 +28,6 @@ class ConnectorView:
     client: ExchangeClient
     status: ConnectorStatus | None = None
     was_ready: bool = False
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def paper(self) -> bool:
@@ -40,15 +39,18 @@ class ConnectorView:
         markets = self.status.health.markets if self.status else ()
         return bool(markets) and all(market.ended for market in markets)
 
+    async def refresh(self) -> None:
+        """Raises VenueError."""
+        self.status = await self.client.status()
+
     async def follow(self) -> None:
         while True:
             try:
-                self.status = await self.client.status()
+                await self.refresh()
             except VenueError:
                 pass  # it is starting, or starting again: the supervisor says so
             else:
-                self.was_ready = self.was_ready or self.status.health.ready
-                self.changed.set()
+                self.was_ready = self.was_ready or (self.status is not None and self.status.health.ready)
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -91,6 +93,10 @@ class BotView:
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return
+
+    async def refresh(self) -> None:
+        """Raises grpc.aio.AioRpcError."""
+        self.status = (await self._service.GetSnapshot(pb.GetSnapshotRequest(), timeout=10.0)).status
 
     async def wait_for(self, condition: Callable[[pb.Status], bool]) -> None:
         """Until a status of the bot is as wanted."""

@@ -33,8 +33,9 @@ class LiveScreen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=False)
-        self._notes: deque[Text] = deque(maxlen=NOTES_SHOWN)
-        self._last: Picture | None = None
+        self.notes: deque[Text] = deque(maxlen=NOTES_SHOWN)
+        self.last: Picture | None = None
+        """The newest picture."""
 
     def step(self, text: str) -> None:
         self._console.print(Text(text, style="dim"))
@@ -43,16 +44,16 @@ class LiveScreen:
         self._console.print(Text(f"! {text}", style="red"))
 
     def event(self, bot: str, reason: str, message: str) -> None:
-        self._notes.append(Text(f"{bot}: {reason}: {message}", overflow="ellipsis", no_wrap=True))
+        self.notes.append(Text(f"{bot}: {reason}: {message}", overflow="ellipsis", no_wrap=True))
 
     def fill(self, bot: str, symbol: str, fill: Fill) -> None:
         """Fills come with the picture."""
 
     def show(self, picture: Picture) -> None:
-        self._last = picture
+        self.last = picture
         if not self._live.is_started:
             self._live.start()
-        self._live.update(drawn(picture, list(self._notes)), refresh=True)
+        self._live.update(drawn(picture, list(self.notes)), refresh=True)
 
     def summary(self, document: dict[str, Any]) -> None:
         self.close()

@@ -1,5 +1,6 @@
 """The account of a run: one JSON-able document. Decimals are strings, times are ISO 8601 in UTC."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,8 +19,9 @@ from opensqt.runtime.translation import market_of
 async def report(bots: Sequence[BotView], connectors: Sequence[ConnectorView], dsn: str) -> dict[str, Any]:
     """All fills are the journal's, open orders and equity the exchange's, the rest is what the bots say.
 
-    Raises VenueError and JournalError.
+    Raises VenueError, JournalError and grpc.aio.AioRpcError.
     """
+    await asyncio.gather(*(view.refresh() for view in bots), *(view.refresh() for view in connectors))
     reader = await JournalReader.open(dsn)
     try:
         accounts = {id(view.planned): await view.client.account() for view in connectors}

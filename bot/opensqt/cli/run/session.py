@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import grpc
+
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.cli.run.fills import Fill, FillLog
 from opensqt.cli.run.follow import BotView, ConnectorView
@@ -229,7 +231,7 @@ class Session:
         if not (failures and self._until_end) and not (self._until_end and self._interrupted.is_set()):
             try:
                 document = await asyncio.wait_for(report(self._bots, self._connectors, self._dsn), 30.0)
-            except (VenueError, JournalError, TimeoutError) as error:
+            except (VenueError, JournalError, grpc.aio.AioRpcError, TimeoutError) as error:
                 failures += [] if failures else [f"no report could be made: {error or type(error).__name__}"]
         failures += [
             f"{view.planned.name} has halted: {view.status.reason}: {view.status.message}"
