@@ -38,12 +38,21 @@ async def sql(postgres_dsn: str) -> AsyncIterator[Connection]:
     await connection.close()
 
 
+async def until(condition: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Until the condition holds."""
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110 - other processes set no event of ours
+            await asyncio.sleep(0.01)
+
+
 async def eventually(sql: Connection, condition: str) -> None:
     """Until the query says true, also within a transaction, which would see the same statistics for ever."""
-    async with asyncio.timeout(20):
-        while not await sql.fetchval(condition):
-            await asyncio.sleep(0.01)
-            await sql.execute("SELECT pg_stat_clear_snapshot()")
+
+    async def holds() -> object:
+        await sql.execute("SELECT pg_stat_clear_snapshot()")
+        return await sql.fetchval(condition)
+
+    await until(holds)
 
 
 def waiting(count: int) -> str:

@@ -1,9 +1,11 @@
 """Events, orders and fills for the journal's tests."""
 
+from typing import Any
+
 from opensqt.engine.actions import OrderSide, Place, TimeInForce
 from opensqt.engine.events import OrderFilled, OrderReported, OrderState, PriceChanged
 
-IDENTITY = {"bot_uid": "uid-1", "namespace": "default", "name": "btc-grid", "symbol": "BTC/USDT:USDT"}
+IDENTITY: dict[str, Any] = {"bot_uid": "uid-1", "namespace": "default", "name": "btc-grid", "symbol": "BTC/USDT:USDT"}
 
 
 def price(time: int) -> PriceChanged:
