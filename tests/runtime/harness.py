@@ -33,12 +33,14 @@ def spec(**changes: Any) -> dict[str, Any]:
     }
 
 
-def environment(dsn: str, *, uid: str = UID, generation: int = 1, **changes: Any) -> dict[str, str]:
+def environment(
+    dsn: str, *, uid: str = UID, generation: int = 1, changes: dict[str, Any] | None = None, **more: Any
+) -> dict[str, str]:
     resource = {
         "apiVersion": "opensqt.io/v1alpha1",
         "kind": "GridBot",
         "metadata": {"name": "bot", "namespace": "test", "uid": uid, "generation": generation},
-        "spec": spec(**changes),
+        "spec": spec(**(changes or {}), **more),
     }
     return {RESOURCE_ENV: json.dumps(resource), DSN_ENV: dsn}
 

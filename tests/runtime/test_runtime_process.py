@@ -17,8 +17,8 @@ from opensqt.api.process import DSN_ENV, RESOURCE_ENV
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector.venue import NewOrder
 from opensqt.engine.actions import OrderSide
-from tests.runtime.bot_process import BotProcess, bot_process
 from tests.runtime.harness import connector, environment, until
+from tests.runtime.processes import BotProcess, bot_process
 from tests.runtime.simulated_venue import SimulatedVenue
 
 KILLS = 4
@@ -147,7 +147,7 @@ async def test_it_says_how_it_is(postgres_dsn: str, tmp_path: Path) -> None:
 async def test_a_wrong_environment_is_named(tmp_path: Path, change: dict[str, object], words: list[str]) -> None:
     variables = {name: str(value) for name, value in change.items() if name.startswith("OPENSQT")}
     spec = {name: value for name, value in change.items() if not name.startswith("OPENSQT")}
-    env = {**environment("postgresql://nobody@127.0.0.1:1/none", **spec), **variables}
+    env = {**environment("postgresql://nobody@127.0.0.1:1/none", changes=spec), **variables}
     async with bot_process(env, "127.0.0.1:1", tmp_path / "log") as bot:
         assert await asyncio.wait_for(bot.process.wait(), 30) == 2
         assert all(word in bot.log for word in words), bot.log

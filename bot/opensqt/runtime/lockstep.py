@@ -10,7 +10,7 @@ import structlog
 
 from opensqt.connector.client import ExchangeClient, Step
 from opensqt.connector.retry import RECONNECTS
-from opensqt.connector.venue import VenueError
+from opensqt.connector.venue import VenueError, VenueFill
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import FeedChanged, PriceChanged
 from opensqt.runtime.board import StatusBoard
@@ -91,6 +91,7 @@ class Lockstep:
                 return
             delays = RECONNECTS.delays(self._random.uniform)
             self._take(step)
+            await self._report_account(step)
             await self._settle()
             if step.ended:
                 log.info("market_ended", step=self._step)
@@ -120,6 +121,14 @@ class Lockstep:
             self._loop.put(self._translation.update(update))
         if step.price is not None:
             self._loop.put(PriceChanged(step.time_us, self._translation.market.to_ticks(step.price)))
+
+    async def _report_account(self, step: Step) -> None:
+        """The equity moves with fills; what a stream would tell is asked for, at a time that is always the same."""
+        if any(isinstance(update, VenueFill) for update in step.updates):
+            try:
+                self._loop.put(self._translation.account(await self._client.account()))
+            except VenueError as error:
+                log.warning("account_unknown", error=str(error))
 
     async def _settle(self) -> None:
         """Until there is nothing left to handle at this time."""

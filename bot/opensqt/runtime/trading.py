@@ -124,9 +124,12 @@ class Trading:
             )  # fmt: skip
             feeds = calls.create_task(self._feeds.run())
             # What earlier instances left in doubt is looked up when the stream of orders is followed, not before.
-            await self._feeds.orders_followed.wait()
+            stop = calls.create_task(self._stop.wait())
+            followed = calls.create_task(self._feeds.orders_followed.wait())
+            await asyncio.wait({stop, followed}, return_when=asyncio.FIRST_COMPLETED)
+            followed.cancel()
             events = calls.create_task(self.loop.run(dispatcher.dispatch))
-            await self._stop.wait()
+            await stop
             feeds.cancel()
             dispatcher.close()
             with suppress(TimeoutError):
