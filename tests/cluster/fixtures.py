@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster import binaries, kind
+from tests.cluster import binaries, shared
 from tests.cluster.envtest import Envtest
 
 PARTS = ("envtest", "kind")
@@ -50,14 +50,17 @@ def fresh_envtest() -> Iterator[Envtest]:
         yield running
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session its name before the workers inherit it."""
+    if not hasattr(config, "workerinput"):
+        os.environ.pop("OPENSQT_TEST_SESSION", None)
+    shared.session_id()
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Delete the cluster that this session's workers shared (`OPENSQT_KEEP_CLUSTER=1` keeps it for the next one)."""
-    shared = binaries.CACHE / "e2e-session"
-    if hasattr(session.config, "workerinput") or not shared.exists() or os.environ.get("OPENSQT_KEEP_CLUSTER"):
-        return
-    shared.unlink()
-    kind.down(kind.END_TO_END)
-    kind.stop_idle_engine()
+    if not hasattr(session.config, "workerinput") and not os.environ.get("OPENSQT_KEEP_CLUSTER"):
+        shared.remove(shared.session_id())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,8 +9,6 @@ from tests.cluster import binaries, engine
 from tests.cluster.binaries import BIN, CACHE, KIND, KUBERNETES, BuildError
 from tests.cluster.progress import progress
 
-END_TO_END = "opensqt-e2e"
-"""The cluster of the end-to-end tests; `make up` has another."""
 _NODE_IMAGE = f"opensqt/kind-node:v{KUBERNETES}"
 _PUBLISHED = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
 """The default of this version of kind, by digest."""
