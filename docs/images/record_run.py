@@ -12,6 +12,9 @@ import tempfile
 from pathlib import Path
 
 import structlog
+from rich.console import Console
+from rich.text import Text
+
 from opensqt.cli.run.checks import check
 from opensqt.cli.run.inputs import Overrides
 from opensqt.cli.run.live import LiveScreen, drawn
@@ -21,8 +24,6 @@ from opensqt.cli.run.plan import apply
 from opensqt.cli.run.play import play
 from opensqt.cli.run.session import FILLS_SHOWN
 from opensqt.cli.run.state import State
-from rich.console import Console
-from rich.text import Text
 
 WIDTH = 118
 HERE = Path(__file__).parent
