@@ -1,59 +1,19 @@
 """All five exchanges through real ccxt and real HTTP: opening, placing, and what every error code means."""
 
-from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-from opensqt.api.connector import Exchange, ExchangeConnectorSpec
-from opensqt.api.meta import SecretRef
-from opensqt.connector.ccxt_venue import create
+from opensqt.api.connector import Exchange
 from opensqt.connector.ccxt_venue.exchanges import DIALECTS
 from opensqt.connector.venue import Failure, NewOrder, Venue, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState, Remedy
 from tests.connector_ccxt.answers import Answers
-from tests.connector_ccxt.five import FIVE, Documented
+from tests.connector_ccxt.conftest import KEY, PASSPHRASE, SECRET
+from tests.connector_ccxt.five import Documented
 
 SYMBOL = "BTC/USDT:USDT"
-KEY, SECRET, PASSPHRASE = "key-5e1a0c", "secret-77d1f2", "phrase-90ab3c"
-
-
-@pytest.fixture(params=FIVE, ids=lambda documented: documented.exchange.value)
-def documented(request: pytest.FixtureRequest) -> Documented:
-    assert isinstance(request.param, Documented)
-    return request.param
-
-
-@pytest.fixture
-async def answers(documented: Documented) -> AsyncIterator[Answers]:
-    answers = Answers(bodies=dict(documented.opening))
-    await answers.start()
-    try:
-        yield answers
-    finally:
-        await answers.stop()
-
-
-@pytest.fixture
-async def unopened(
-    documented: Documented, answers: Answers, write_credentials: Callable[..., Path]
-) -> AsyncIterator[Venue]:
-    spec = ExchangeConnectorSpec(exchange=documented.exchange, credentials_secret_ref=SecretRef(name="keys"))
-    folder = write_credentials(apiKey=KEY, apiSecret=SECRET, passphrase=PASSPHRASE)
-    venue = create(spec, folder, endpoint=answers.url)
-    try:
-        yield venue
-    finally:
-        await venue.close()
-
-
-@pytest.fixture
-async def venue(unopened: Venue) -> Venue:
-    await unopened.open()
-    assert unopened.health().ready, unopened.health()
-    return unopened
 
 
 def order(client_id: str) -> NewOrder:
@@ -61,11 +21,11 @@ def order(client_id: str) -> NewOrder:
     return NewOrder(SYMBOL, client_id, OrderSide.BUY, price, quantity, False, TimeInForce.POST_ONLY)
 
 
-async def test_opens_with_its_markets_and_account(venue: Venue, documented: Documented) -> None:
-    rules = (await venue.symbols([]))[0]
+async def test_opens_with_its_markets_and_account(five: Venue, documented: Documented) -> None:
+    rules = (await five.symbols([]))[0]
     assert (rules.tick_size, rules.lot_size) == (Decimal(documented.tick), Decimal(documented.lot))
     assert rules.min_quantity == Decimal(documented.lot)
-    account = await venue.account()
+    account = await five.account()
     assert (account.currency, account.equity, account.wallet_balance, account.available) == (
         "USDT",
         Decimal("1010.5"),
@@ -74,11 +34,11 @@ async def test_opens_with_its_markets_and_account(venue: Venue, documented: Docu
     )
 
 
-async def test_a_placement_says_what_the_order_is(venue: Venue, answers: Answers, documented: Documented) -> None:
+async def test_a_placement_says_what_the_order_is(five: Venue, answers: Answers, documented: Documented) -> None:
     answers.bodies[documented.place] = documented.accepted("o1")
     # ccxt places single orders of OKX through the batch's address.
     answers.bodies[documented.place_batch] = documented.accepted("o1")
-    (placed,) = await venue.place([order("o1")])
+    (placed,) = await five.place([order("o1")])
     assert isinstance(placed, VenueOrder), placed
     assert (placed.client_id, placed.state, placed.filled, placed.quantity) == (
         "o1",
@@ -112,10 +72,10 @@ CLIENT_IDS = {
 }
 
 
-async def test_what_is_sent_is_what_was_meant(venue: Venue, answers: Answers, documented: Documented) -> None:
+async def test_what_is_sent_is_what_was_meant(five: Venue, answers: Answers, documented: Documented) -> None:
     answers.bodies[documented.place] = documented.accepted("o1")
     answers.bodies[documented.place_batch] = documented.accepted("o1")
-    await venue.place([order("o1")])
+    await five.place([order("o1")])
     sent = [asked for asked in answers.asked if asked.path in {documented.place, documented.place_batch}]
     assert len(sent) == 1
     body = sent[0].body[0] if isinstance(sent[0].body, list) else sent[0].body
@@ -129,13 +89,13 @@ async def test_what_is_sent_is_what_was_meant(venue: Venue, answers: Answers, do
 
 
 async def test_a_batch_is_answered_item_by_item_whatever_its_order(
-    venue: Venue, answers: Answers, documented: Documented
+    five: Venue, answers: Answers, documented: Documented
 ) -> None:
     """ccxt sorts the answers by time, which moves refused items to the front."""
     margin = next(code for code, remedy in codes(documented).items() if remedy is Remedy.INSUFFICIENT_MARGIN)
     twice = next(code for code, remedy in codes(documented).items() if remedy is Remedy.DUPLICATE)
     answers.bodies[documented.place_batch] = documented.mixed([("a", ""), ("b", margin), ("c", twice), ("d", "")])
-    results = await venue.place([order(client_id) for client_id in "abcd"])
+    results = await five.place([order(client_id) for client_id in "abcd"])
     assert [result.client_id if isinstance(result, VenueOrder) else result.remedy for result in results] == [
         "a",
         Remedy.INSUFFICIENT_MARGIN,
@@ -145,12 +105,12 @@ async def test_a_batch_is_answered_item_by_item_whatever_its_order(
 
 
 async def test_a_batch_that_failed_altogether_keeps_its_reasons_apart(
-    venue: Venue, answers: Answers, documented: Documented
+    five: Venue, answers: Answers, documented: Documented
 ) -> None:
     margin = next(code for code, remedy in codes(documented).items() if remedy is Remedy.INSUFFICIENT_MARGIN)
     twice = next(code for code, remedy in codes(documented).items() if remedy is Remedy.DUPLICATE)
     answers.bodies[documented.place_batch] = documented.mixed([("a", margin), ("b", twice)])
-    results = await venue.place([order("a"), order("b")])
+    results = await five.place([order("a"), order("b")])
     assert [result.remedy for result in results if isinstance(result, Failure)] == [
         Remedy.INSUFFICIENT_MARGIN,
         Remedy.DUPLICATE,
@@ -158,10 +118,10 @@ async def test_a_batch_that_failed_altogether_keeps_its_reasons_apart(
 
 
 async def test_an_answer_that_leaves_an_order_out_puts_it_in_doubt(
-    venue: Venue, answers: Answers, documented: Documented
+    five: Venue, answers: Answers, documented: Documented
 ) -> None:
     answers.bodies[documented.place_batch] = documented.mixed([("a", "")])
-    first, second = await venue.place([order("a"), order("b")])
+    first, second = await five.place([order("a"), order("b")])
     assert isinstance(first, VenueOrder)
     assert isinstance(second, Failure)
     assert second.remedy is Remedy.LOOK_UP
@@ -171,15 +131,15 @@ def codes(documented: Documented) -> dict[str, Remedy]:
     return dict(DIALECTS[documented.exchange].profile.codes)
 
 
-async def test_every_code_means_what_the_table_says(venue: Venue, answers: Answers, documented: Documented) -> None:
+async def test_every_code_means_what_the_table_says(five: Venue, answers: Answers, documented: Documented) -> None:
     """Each through ccxt's own `handle_errors`, as the answer to a placement."""
     wrong: dict[str, Remedy] = {}
     for code, remedy in codes(documented).items():
         status, body = documented.error(code)
         for path in (documented.place, documented.place_batch):
             answers.bodies[path], answers.status[path] = body, status
-        venue._session.budget._held_until = 0.0  # type: ignore[attr-defined] # a rate limit of the code before
-        (result,) = await venue.place([order("o1")])
+        five._session.budget._held_until = 0.0  # type: ignore[attr-defined] # a rate limit of the code before
+        (result,) = await five.place([order("o1")])
         assert isinstance(result, Failure), (code, result)
         if (result.remedy, result.venue_code) != (remedy, code):
             wrong[code] = result.remedy
@@ -198,24 +158,24 @@ async def test_every_code_means_what_the_table_says(venue: Venue, answers: Answe
     ],
 )
 async def test_what_answers_without_a_code_mean(
-    venue: Venue, answers: Answers, documented: Documented, status: int, body: str, remedy: Remedy
+    five: Venue, answers: Answers, documented: Documented, status: int, body: str, remedy: Remedy
 ) -> None:
     for path in (documented.place, documented.place_batch):
         answers.bodies[path], answers.status[path] = body, status
-    (result,) = await venue.place([order("o1")])
+    (result,) = await five.place([order("o1")])
     assert isinstance(result, Failure), result
     assert result.remedy is remedy, result
 
 
 async def test_a_wrong_key_shows_in_the_health_and_no_key_in_it(
-    unopened: Venue, answers: Answers, documented: Documented
+    five_unopened: Venue, answers: Answers, documented: Documented
 ) -> None:
     status, body = documented.error(documented.wrong_key)
     if documented.exchange is Exchange.OKX:
         status, body = 401, {"code": "50111", "msg": f"Invalid OK-ACCESS-KEY {KEY}", "data": []}
     answers.bodies[documented.balance], answers.status[documented.balance] = body, status
-    await unopened.open()
-    health = unopened.health()
+    await five_unopened.open()
+    health = five_unopened.health()
     assert (health.ready, health.reason) == (False, "WrongCredentials"), health
     assert documented.wrong_key in health.message
     assert not any(value in health.message for value in (KEY, SECRET, PASSPHRASE))

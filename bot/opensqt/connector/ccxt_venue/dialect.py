@@ -37,6 +37,7 @@ class Profile:
     batch_of_one_symbol: bool = False
     fills_window_ms: int = 7 * 24 * 3600 * 1000
     fills_page: int = 100
+    orders_page: int | None = 100
     silence: float = 30.0
     reasons: Mapping[str, str] = field(default_factory=dict)
     dead_man_switch: str = ""
@@ -118,16 +119,29 @@ class Dialect:
 
     async def open_orders(self, exchange: Any, symbol: str) -> list[Json]:
         """All of them, however many pages that takes."""
-        orders: list[Json] = await exchange.fetch_open_orders(symbol)
-        return orders
+        found: dict[str, Json] = {}
+        params: Json = {}
+        while True:
+            page: list[Json] = await exchange.fetch_open_orders(symbol, None, self.profile.orders_page, params)
+            fresh = [order for order in page if order["id"] not in found]
+            found |= {order["id"]: order for order in fresh}
+            if self.profile.orders_page is None or len(page) < self.profile.orders_page or not fresh:
+                return list(found.values())
+            params = self.page_after(page, len(found))
+
+    def page_after(self, page: Sequence[Json], count: int) -> Json:
+        """What asks for the open orders after this page; `count` were read so far."""
+        return {}
 
     async def order_by_venue_id(self, exchange: Any, symbol: str, venue_id: str) -> Json:
         found: Json = await exchange.fetch_order(venue_id, symbol)
         return found
 
     async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:
-        """All trades of one order."""
-        trades: list[Json] = await exchange.fetch_my_trades(symbol, None, None, {"orderId": venue_id})
+        """The trades of one order; perhaps not all of them, where they are more than a page."""
+        trades: list[Json] = await exchange.fetch_my_trades(
+            symbol, None, self.profile.fills_page, {"orderId": venue_id}
+        )
         return trades
 
     async def cancel_one(self, exchange: Any, symbol: str, client_id: str) -> Json:

@@ -28,13 +28,18 @@ class Fills:
             if isinstance(order, VenueOrder) and order.venue_id and order.client_id:
                 self._note(order.venue_id, order.client_id)
 
-    async def of_order(self, symbol: str, market: Json, order: VenueOrder) -> list[VenueFill]:
-        """All fills of one order, oldest first."""
+    async def of_order(self, symbol: str, market: Json, order: VenueOrder, created_us: int) -> list[VenueFill]:
+        """All fills of one order, oldest first; `created_us` is when it was placed, 0 where that is not known."""
         if not order.filled:
             return []
         trades = await self._session.read(lambda exchange: self._dialect.order_trades(exchange, symbol, order.venue_id))
         mine = [trade for trade in trades if str(trade.get("order") or order.venue_id) == order.venue_id]
-        return _sorted(convert.fill_of(trade, market, order.client_id) for trade in mine)
+        fills = _sorted(convert.fill_of(trade, market, order.client_id) for trade in mine)
+        if created_us and sum(fill.quantity for fill in fills) < order.filled:
+            # More than one page, or not there yet: read again by time.
+            every = await self.since(symbol, market, created_us)
+            fills = [fill for fill in every if fill.client_id == order.client_id]
+        return fills
 
     async def since(self, symbol: str, market: Json, since_us: int) -> list[VenueFill]:
         """Oldest first, from `since_us` to now."""

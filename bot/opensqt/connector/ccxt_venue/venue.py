@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -82,8 +83,10 @@ class CcxtVenue:
         }
         for market in markets:
             symbol = market["symbol"]
-            flat = Position(symbol, Decimal(0), Decimal(0), Decimal(0), self._leverage.get(symbol, 0), now_us)
-            known.setdefault(symbol, flat)
+            flat = Position(symbol, Decimal(0), Decimal(0), Decimal(0), 0, now_us)
+            found_leverage = known.setdefault(symbol, flat).leverage
+            if not found_leverage:  # Gate says 0 in cross margin
+                known[symbol] = replace(known[symbol], leverage=self._leverage.get(symbol, 0))
         return [known[symbol] for symbol in symbols] if symbols else list(known.values())
 
     async def order(self, symbol: str, client_id: str) -> tuple[VenueOrder, list[VenueFill]]:
@@ -91,7 +94,8 @@ class CcxtVenue:
         found = await self._session.read(lambda exchange: self._session.dialect.find_order(exchange, symbol, client_id))
         order = convert.order_of(found, market, self._session.dialect, self._session.now_us())
         self._fills.learn([order])
-        return order, await self._fills.of_order(symbol, market, order)
+        created_us = int(found.get("timestamp") or 0) * 1000
+        return order, await self._fills.of_order(symbol, market, order, created_us)
 
     async def open_orders(self, symbol: str) -> list[VenueOrder]:
         market = await self._checked(symbol)
@@ -187,8 +191,7 @@ class CcxtVenue:
                 )
                 for symbol, rows in tiers.items()
             }
-        fields: dict[str, Any] = {name: getattr(rule, name) for name in rule.__slots__}
-        return SymbolRules(**{**fields, "max_leverage": self._most_leverage.get(rule.symbol, 0)})
+        return replace(rule, max_leverage=self._most_leverage.get(rule.symbol, 0))
 
     @staticmethod
     def _check_count(items: Sequence[object], most: int) -> None:

@@ -68,6 +68,7 @@ class Binance(Dialect):
         options={"fetchMarkets": {"types": ["linear"]}, "defaultType": "swap", "fetchPositionsRisk": {"useV2": True}},
         cancel_answers_whole_order=True,
         fills_page=1000,
+        orders_page=None,
         dead_man_switch="POST /fapi/v1/countdownCancelAll, per symbol",
         weaknesses=("an order that was cancelled without a fill can be looked up for 3 days only",),
     )

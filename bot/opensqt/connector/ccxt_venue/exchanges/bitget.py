@@ -1,5 +1,6 @@
 """Bitget USDT futures, API v2. Codes: bitget.com/api-doc/contract, REST API error code."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal
@@ -100,6 +101,9 @@ class Bitget(Dialect):
 
     def item_client_id(self, item: Json) -> str:
         return str(item.get("clientOid") or "")
+
+    def page_after(self, page: Sequence[Json], count: int) -> Json:
+        return {"idLessThan": str(min(int(order["id"]) for order in page))}
 
     def post_only_rejected(self, info: Json) -> bool:
         force = str(info.get("force", "")).lower()

@@ -61,6 +61,7 @@ class Bybit(Dialect):
         demo="demo",
         place_batch=10,
         cancel_batch=10,
+        orders_page=50,
         rate=40,
         burst=50,
         options={
@@ -101,6 +102,10 @@ class Bybit(Dialect):
 
     def item_client_id(self, item: Json) -> str:
         return str(item.get("orderLinkId") or "")
+
+    def page_after(self, page: Sequence[Json], count: int) -> Json:
+        cursors = (str(order["info"].get("nextPageCursor") or "") for order in page)
+        return {"cursor": next(filter(None, cursors), "")}
 
     def post_only_rejected(self, info: Json) -> bool:
         return info.get("rejectReason") == "EC_PostOnlyWillTakeLiquidity"

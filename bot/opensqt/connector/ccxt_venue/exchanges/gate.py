@@ -1,5 +1,6 @@
 """Gate USDT perpetuals, API v4. Labels: gate.com/docs/developers/apiv4, error handling."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from opensqt.connector.ccxt_venue.dialect import Dialect, Json, Profile, Rejection, decimal, first
@@ -55,6 +56,7 @@ CODES = {
 }
 _PREFIX = "t-"
 _LOOK_BACK = 500
+_PAGE = 100
 
 
 class Gate(Dialect):
@@ -114,6 +116,9 @@ class Gate(Dialect):
     def item_client_id(self, item: Json) -> str:
         return self.client_id(item.get("text"))
 
+    def page_after(self, page: Sequence[Json], count: int) -> Json:
+        return {"offset": count}
+
     def post_only_rejected(self, info: Json) -> bool:
         return info.get("finish_as") == "poc"
 
@@ -123,10 +128,13 @@ class Gate(Dialect):
         except Exception as error:
             if type(error).__name__ != "OrderNotFound":
                 raise
-            finished: list[Json] = await exchange.fetch_closed_orders(symbol, None, _LOOK_BACK)
-            for order in finished:
-                if order["clientOrderId"] == _PREFIX + client_id:
-                    return order
+            for offset in range(0, _LOOK_BACK, _PAGE):
+                finished: list[Json] = await exchange.fetch_closed_orders(symbol, None, _PAGE, {"offset": offset})
+                for order in finished:
+                    if order["clientOrderId"] == _PREFIX + client_id:
+                        return order
+                if len(finished) < _PAGE:
+                    break
             raise
         return found
 

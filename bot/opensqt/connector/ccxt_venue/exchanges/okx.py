@@ -123,6 +123,9 @@ class Okx(Dialect):
     def item_client_id(self, item: Json) -> str:
         return str(item.get("clOrdId") or "")
 
+    def page_after(self, page: Sequence[Json], count: int) -> Json:
+        return {"after": str(min(int(order["id"]) for order in page))}
+
     def post_only_rejected(self, info: Json) -> bool:
         return str(info.get("cancelSource", "")) == "31"
 
