@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import grpc
 import grpc.aio
 import structlog
 
@@ -30,6 +31,10 @@ class ConfigureError(Exception):
     """The bot did not take what it was told; the message says why."""
 
 
+class NotYetError(Exception):
+    """The bot is starting: it remembers what it was told, but cannot say yet that it does it."""
+
+
 class BotLine(Line[bot_pb2.Status]):
     """A line to one bot."""
 
@@ -48,11 +53,13 @@ class BotLine(Line[bot_pb2.Status]):
         self._seen = 0
         self.acknowledged: tuple[int, int] | None = None
         """Generation and goal of the last order that this instance has taken, since the line came up."""
+        self.told: tuple[int, int] | None = None
+        """The same of the last order that it was given, whether it could take it or not."""
         super().__init__(key, pod_uid, address, changed)
         self._stub = bot_pb2_grpc.BotServiceStub(self.channel)
 
     async def listen(self) -> None:
-        self.acknowledged = None
+        self.acknowledged = self.told = None
         events = asyncio.create_task(self._watch_events(), name=f"events {self.key}")
         try:
             request = bot_pb2.WatchStatusRequest(min_interval_ms=self._interval_ms)
@@ -65,6 +72,7 @@ class BotLine(Line[bot_pb2.Status]):
         """Tell the bot; its answer is its newest status.
 
         Raises:
+            NotYetError: it is still starting.
             ConfigureError: it refused, or did not answer.
         """
         request = bot_pb2.ConfigureRequest(
@@ -73,8 +81,11 @@ class BotLine(Line[bot_pb2.Status]):
         try:
             response = await self._stub.Configure(request, timeout=_CONFIGURE_TIME_OUT)
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE and self.up:
+                self.told = (order.generation, order.goal)
+                raise NotYetError(str(error.details())) from error
             raise ConfigureError(f"{error.code().name}: {error.details()}") from error
-        self.acknowledged = (order.generation, order.goal)
+        self.acknowledged = self.told = (order.generation, order.goal)
         self.heard(response.status)
 
     async def _watch_events(self) -> None:

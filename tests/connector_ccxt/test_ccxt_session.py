@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,7 +83,7 @@ async def test_a_small_clock_skew_is_corrected_and_a_big_one_told(unopened: Venu
     face.skew_ms = -3_000
     await unopened.open()
     assert unopened.health().ready, "timestamps were corrected, or Binance would have refused them"
-    assert 2_900_000 < unopened.health().clock_skew_us < 3_300_000
+    assert 2_000_000 < unopened.health().clock_skew_us < 4_000_000
     assert not await placed(unopened)
 
 
@@ -104,9 +104,8 @@ async def test_opens_by_itself_when_the_exchange_comes_back(unopened: Venue, fac
 
 
 async def test_maintenance_is_told(unopened: Venue, face: BinanceFace) -> None:
-    face.faults.append(
-        Fault("GET", "/fapi/v3/account", 503, {"code": -1016, "msg": "This service is no longer available."})
-    )
+    maintenance = {"code": -1016, "msg": "This service is no longer available."}
+    face.faults.append(Fault("GET", "/fapi/v3/account", 503, maintenance))
     await unopened.open()
     assert (unopened.health().ready, unopened.health().reason) == (False, "TradingHalted")
     await healthy(unopened, "Ready")
@@ -148,7 +147,7 @@ async def test_streams_wait_for_an_exchange_that_is_not_there_yet(unopened: Venu
 
 
 @pytest.fixture
-def everything_logged(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Callable[[], str]] | Callable[[], str]:
+def everything_logged(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
     """All that any logger writes, at its most talkative."""
     caplog.set_level(logging.DEBUG)
     with structlog.testing.capture_logs() as entries:

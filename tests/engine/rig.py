@@ -1,4 +1,4 @@
-"""A market, specs, and a driver that feeds an engine as the bot's shell does: what is dirty is logged, through the codec."""
+"""A market, a spec, and a driver that feeds an engine as the shell does: what is dirty is logged, through the codec."""
 
 import json
 from dataclasses import replace
@@ -144,7 +144,7 @@ class Rig:
         return self.feed(OrderReported(self.now, client_id, state, filled, would_cross))
 
     def fill(self, client_id: str, lots: int | None = None, *, price: int | None = None, fee: int = 0) -> list[Action]:
-        """One trade of the order: all of it unless `lots` says how much, at its own price unless `price` says otherwise."""
+        """One trade of the order: all of it at its own price, unless `lots` and `price` say otherwise."""
         place = self.places[client_id]
         self._trades += 1
         at = price if price is not None else place.price
@@ -170,7 +170,7 @@ class Rig:
         return sorted((p.price for p in places if p.side is side and p.price is not None), reverse=True)
 
 
-def trading(config: EngineConfig = CONFIG, *, market: Market = MARKET, price: int = 1005) -> Rig:
+def trading(config: EngineConfig = CONFIG, *, market: Market = MARKET, price: int = 1004) -> Rig:
     """A rig whose grid is anchored at 1000, with the price at `price` and all its orders open."""
     rig = Rig(config, market=market)
     rig.price(1000)

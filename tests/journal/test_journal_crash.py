@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -73,14 +74,17 @@ class Writer:
         self.stopping = False
 
     async def run(self) -> None:
-        while not self.stopping:
+        succeeded = False
+        while not (self.stopping and succeeded):
             try:
                 await self.journal.append(self.events(self.appended), [place(f"o{self.appended}")])
             except JournalUnreachable:
                 self.refused += 1
+                succeeded = False
                 await asyncio.sleep(0.05)  # the pause before another try, as the bot makes it
             else:
                 self.appended += 1
+                succeeded = True
 
     async def appends(self, more: int) -> None:
         """Until it has made so many more."""
@@ -96,6 +100,10 @@ class Writer:
         return [price(number), fill("o", f"t{number}")]
 
 
+async def replaced(server: EmbeddedPostgres, killed: int) -> bool:
+    return server.pid not in {None, killed}
+
+
 async def test_a_database_that_is_killed_while_bots_write() -> None:
     """Five times, at random moments, with fsync on."""
     moments = random.Random(7)  # noqa: S311 - no secret
@@ -108,8 +116,10 @@ async def test_a_database_that_is_killed_while_bots_write() -> None:
                     running.create_task(writer.run())
                 for _ in range(5):
                     await writers[0].appends(moments.randint(1, 30))
-                    assert server.pid is not None
-                    os.kill(server.pid, signal.SIGKILL)
+                    killed = server.pid
+                    assert killed is not None
+                    os.kill(killed, signal.SIGKILL)
+                    await until(partial(replaced, server, killed))
                     await writers[0].appends(2)
                 for writer in writers:
                     writer.stopping = True

@@ -45,7 +45,7 @@ class FaultProxy:
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=trust, limit=0),
             timeout=aiohttp.ClientTimeout(total=None),
-            auto_decompress=False,
+            skip_auto_headers={"Accept-Encoding"},
         )
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._serve)
@@ -75,6 +75,7 @@ class FaultProxy:
             if request.query.get("watch") == "true":
                 return await self._watch(request, upstream)
             answer = await upstream.read()
+            if 'pods' in request.path and request.method=='GET': print('LIST', request.path_qs, request.headers.get('User-Agent'), upstream.status, [ (i['metadata']['name'],i['metadata']['resourceVersion']) for i in json.loads(answer).get('items',[])], json.loads(answer)['metadata'].get('resourceVersion'))
         if request.method in _WRITES:
             self.writes.append((request.method, request.path, upstream.status))
             if self.after_write is not None:
@@ -91,6 +92,7 @@ class FaultProxy:
             if self.silent_watches:
                 continue
             if self.keep_event(json.loads(line)):
+                if 'pods' in request.path: print('EV', id(request), request.headers.get('User-Agent'), request.query.get('resourceVersion'), line[:20], json.loads(line)['object']['metadata'].get('name'), json.loads(line)['object']['metadata'].get('resourceVersion'), json.loads(line)['object'].get('status',{}).get('podIP'))
                 await response.write(line)
         return response
 

@@ -62,10 +62,10 @@ def _bot_ready(o: Observation, bot: GridBot, report: bot_pb2.Status) -> Verdict:
     said = report.message
     if report.phase == bot_pb2.PHASE_HALTED:
         return false(report.reason or "Halted", said)
-    if report.generation < o.generation:
-        return false("Configuring", f"the bot still has generation {report.generation} of the spec")
     if report.phase == bot_pb2.PHASE_STARTING:
         return false(report.reason or "Starting", said)
+    if report.generation < o.generation:
+        return false("Configuring", f"the bot still has generation {report.generation} of the spec")
     unhealthy = [probe for probe in report.probes if not probe.healthy]
     if unhealthy:
         message = "; ".join(f"{probe.name}: {probe.reason}: {probe.message}" for probe in unhealthy)
@@ -75,7 +75,7 @@ def _bot_ready(o: Observation, bot: GridBot, report: bot_pb2.Status) -> Verdict:
         return false(report.reason or phase, said or f"on the way to {bot.spec.state}")
     if report.market_ended and bot.spec.state is RunState.RUNNING:
         return true("MarketEnded", "the paper exchange has played its data to the end")
-    return true("Trading" if bot.spec.state is RunState.RUNNING else str(bot.spec.state), said)
+    return true(report.reason or "Trading" if bot.spec.state is RunState.RUNNING else str(bot.spec.state), said)
 
 
 def progressing(o: Observation, plan: Plan) -> Verdict:
@@ -86,10 +86,10 @@ def progressing(o: Observation, plan: Plan) -> Verdict:
         return true(plan.reason, plan.message)
     if isinstance(o.parsed, GridBot) and o.report is not None and not o.deleting:
         report = o.report
-        if report.generation < o.generation:
-            return true("Configuring", f"the bot still has generation {report.generation} of the spec")
         if report.phase in {bot_pb2.PHASE_STARTING, bot_pb2.PHASE_WINDING_DOWN}:
             return true(report.reason or "Starting", report.message)
+        if report.phase != bot_pb2.PHASE_HALTED and report.generation < o.generation:
+            return true("Configuring", f"the bot still has generation {report.generation} of the spec")
     return false(plan.reason, plan.message)
 
 

@@ -42,6 +42,18 @@ def order_for(o: Observation, spec: GridBotSpec) -> Order:
     return Order(str(o.raw["metadata"]["uid"]), o.generation, goal, spec_json)
 
 
+def needs_telling(o: Observation, order: Order) -> bool:
+    """Whether a bot that is to live on has yet to hear of its spec."""
+    report = o.report
+    if report is None or o.pod is None or report.generation >= o.generation:
+        return False
+    if report.generation:
+        return True
+    # It is starting, and says nothing yet of what is in its journal: it has to know only what its Pod does not say.
+    started = started_with(o.pod)
+    return started is not None and started[0] < o.generation and o.told != (order.generation, order.goal)
+
+
 def plan_deletion(o: Observation) -> Plan:  # noqa: PLR0911 - a chain of reasons
     """The way to the end of a GridBot that is being deleted."""
     if not o.held:
@@ -79,10 +91,10 @@ def _steps(o: Observation, state: PodState | None) -> tuple[Step, ...]:  # noqa:
     if state.stage is Stage.FINISHED or (state.broken and _outdated(o)):
         return (Delete(PODS, pod_name(o.name), state.uid),)
     # A spec edited together with the deletion may not fit the running bot; its own always does.
-    spec = started_with(o.pod)
-    if spec is None:
+    started = started_with(o.pod)
+    if started is None:
         return ()
-    order = order_for(o, spec)
+    order = order_for(o, started[1])
     if o.report is not None and o.acknowledged != (order.generation, order.goal):
         return (Tell(order),)
     return ()

@@ -35,6 +35,8 @@ class Observation:
     contact: BotContact
     acknowledged: tuple[int, int] | None
     """Generation and goal of the last order that the bot took."""
+    told: tuple[int, int] | None
+    """The same of the last order that it was given."""
     options: Options
     deleting_since: datetime | None = None
     """When we first saw that it is being deleted."""

@@ -3,7 +3,7 @@
 from opensqt.api.gridbot import DeletionPolicy, GridBot
 from opensqt_operator.conditions import find
 from opensqt_operator.drift import first_difference
-from opensqt_operator.gridbot.lifecycle import order_for, plan_deletion
+from opensqt_operator.gridbot.lifecycle import needs_telling, order_for, plan_deletion
 from opensqt_operator.gridbot.observation import Observation, connector_verdict
 from opensqt_operator.gridbot.resources import bot_pod, process_hash, repaired
 from opensqt_operator.names import PODS, Object, pod_name
@@ -102,9 +102,9 @@ def _keep(o: Observation, bot: GridBot, pod: Object, state: PodState) -> Plan:  
             Announce("DriftRepaired", f"{difference} of Pod {name} was changed by hand", warning=True),
         ]
         return Plan(tuple(steps), "RepairingDrift", f"putting {difference} of Pod {name} back", progressing=True)
-    behind = o.report is not None and o.report.generation < o.generation
-    if behind:
-        steps.append(Tell(order_for(o, bot.spec)))
+    order = order_for(o, bot.spec)
+    if needs_telling(o, order):
+        steps.append(Tell(order))
         return Plan(tuple(steps), "Configuring", f"telling the bot generation {o.generation}", progressing=True)
     if state.stage is not Stage.RUNNING or not o.contact.up:
         reason = "BotUnreachable" if o.unreachable else "Starting"

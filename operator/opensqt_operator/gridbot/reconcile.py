@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import structlog
 
 from opensqt_operator.api_client import ApiClient, RefusedError, StaleError, TryLaterError
-from opensqt_operator.bots import BotLine, ConfigureError, Order
+from opensqt_operator.bots import BotLine, ConfigureError, NotYetError, Order
 from opensqt_operator.cache import Cache
 from opensqt_operator.conditions import Verdict, false
 from opensqt_operator.executor import Executor
@@ -96,6 +96,8 @@ class GridBotReconciler:
             await self._executor.carry_out(GRIDBOTS, o.raw, p.steps, tell)
         except RefusedError as refused:
             self._trouble[key] = false("Refused", f"{p.reason}: {refused}")
+        except NotYetError as failed:
+            _log.info("not_configured_yet", key=key, because=str(failed))
         except ConfigureError as failed:
             self._trouble[key] = false("ConfigureFailed", f"the bot does not take its spec: {failed}")
         else:
@@ -150,6 +152,7 @@ class GridBotReconciler:
             connector=connector or self._cache.connector_of(raw),
             contact=line.contact() if line is not None else Contact(),
             acknowledged=line.acknowledged if line is not None else None,
+            told=line.told if line is not None else None,
             options=self._options,
             deleting_since=since,
             trouble=self._trouble.get(key),

@@ -79,12 +79,13 @@ def process_hash(pod: Object) -> str:
     return str(pod["metadata"].get("annotations", {}).get(PROCESS_HASH, ""))
 
 
-def started_with(pod: Object) -> GridBotSpec | None:
-    """The spec that a Pod was started with."""
+def started_with(pod: Object) -> tuple[int, GridBotSpec] | None:
+    """The generation and the spec that a Pod was started with."""
     for env in _environment(pod):
         if env["name"] == RESOURCE_ENV:
             try:
-                return GridBotSpec.model_validate(json.loads(env.get("value", ""))["spec"])
+                resource = json.loads(env.get("value", ""))
+                return int(resource["metadata"]["generation"]), GridBotSpec.model_validate(resource["spec"])
             except (ValueError, KeyError):
                 return None
     return None

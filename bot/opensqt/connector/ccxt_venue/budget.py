@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -33,18 +33,25 @@ class _Waiting:
 
 
 class Budget:
-    """`rate` weights a second, at most `burst` saved up; `clock` is in seconds.
+    """`rate` weights a second, at most `burst` saved up; `clock` is in seconds, as `sleep` is.
 
     A caller who would have to wait for longer than `patience` seconds is told so at once, instead of timing out later.
     """
 
     def __init__(
-        self, rate: float, burst: float, *, patience: float = 5.0, clock: Callable[[], float] | None = None
+        self,
+        rate: float,
+        burst: float,
+        *,
+        patience: float = 5.0,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._rate = rate
         self._burst = burst
         self._patience = patience
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._sleep = sleep
         self._tokens = burst
         self._counted_at: float | None = None
         self._held_until = 0.0
@@ -106,7 +113,7 @@ class Budget:
                 first.turn.set_exception(BudgetExhausted(pause))
             elif pause > 0:
                 # Short naps: whoever comes meanwhile with a higher priority goes first, and a longer hold is seen.
-                await asyncio.sleep(min(pause, 0.05))
+                await self._sleep(min(pause, 0.05))
             else:
                 heapq.heappop(self._queue)
                 self._tokens -= first.weight
