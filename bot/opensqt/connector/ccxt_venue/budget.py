@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 
+_SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.05
+
+
 class Priority(IntEnum):
     """Who goes first. Reads come before entries: what is in doubt must be known before new risk is taken."""
 
@@ -112,8 +115,8 @@ class Budget:
                 heapq.heappop(self._queue)
                 first.turn.set_exception(BudgetExhausted(pause))
             elif pause > 0:
-                # Short naps: whoever comes meanwhile with a higher priority goes first, and a longer hold is seen.
-                await self._sleep(min(pause, 0.05))
+                # Naps: whoever comes meanwhile with a higher priority goes first, and a longer hold is seen.
+                await self._sleep(min(max(pause, _SHORTEST_NAP), _LONGEST_NAP))
             else:
                 heapq.heappop(self._queue)
                 self._tokens -= first.weight
