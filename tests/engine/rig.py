@@ -75,6 +75,7 @@ class Rig:
         self.config = config
         self.generation = 1
         self.log: list[str] = []
+        self.actions: list[list[Action]] = []
         self.places: dict[str, Place] = {}
         self._unlogged_price: PriceChanged | None = None
         self._trades = 0
@@ -86,6 +87,7 @@ class Rig:
     def feed(self, event: Event) -> list[Action]:
         """Takes an event to the engine, and to the log if it must be kept; returns the actions."""
         actions = self.engine.on(event)
+        self.actions.append(actions)
         if actions or self.engine.dirty:
             if self._unlogged_price is not None:
                 self._write(self._unlogged_price, [])
@@ -151,6 +153,18 @@ class Rig:
         assert at is not None
         return self.feed(OrderFilled(self.now, client_id, f"t{self._trades}", at, lots or place.lots, fee, maker=True))
 
+    def settle(self) -> None:
+        """The exchange answers what is in flight until there is nothing more to answer."""
+        while True:
+            slots = {slot.client_id: slot.order for slot in self.engine.view().slots if slot.client_id}
+            sent = [client_id for client_id, order in slots.items() if order in {"SUBMITTING", "IN_DOUBT"}]
+            cancels = [client_id for client_id, order in slots.items() if order == "CANCEL_REQUESTED"]
+            if not sent and not cancels:
+                return
+            self.opened(*sent)
+            for client_id in cancels:
+                self.report(client_id, OrderState.CANCELLED)
+
     # --- looking ---
 
     def slot(self, price: int) -> SlotView:
@@ -174,8 +188,9 @@ def trading(config: EngineConfig = CONFIG, *, market: Market = MARKET, price: in
     """A rig whose grid is anchored at 1000, with the price at `price` and all its orders open."""
     rig = Rig(config, market=market)
     rig.price(1000)
+    rig.settle()
     rig.price(price)
-    rig.opened(*rig.engine.live_orders())
+    rig.settle()
     return rig
 
 

@@ -2,10 +2,10 @@ from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from opensqt.engine.accounting import Holding, Ledger
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import OrderState
-
 from tests.engine.rig import money, trading
 
 TRADES = st.lists(

@@ -3,6 +3,7 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from opensqt.engine.client_id import Leg, OrderKey, client_id, client_id_prefix, parse
 
 NUMBERS = st.integers(0, 36**6 - 1)

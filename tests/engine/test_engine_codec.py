@@ -6,12 +6,12 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from opensqt.engine.actions import Action, Cancel
 from opensqt.engine.codec import decode_action, decode_event, encode_action, encode_event
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import Event, OrderFilled, OrderReported, OrderState
 from opensqt.engine.json_form import UnreadableError
-
 from tests.engine.rig import BOT_UID, MARKET, trading
 
 ANY_EVENT = st.one_of([st.from_type(kind) for kind in get_args(Event)])

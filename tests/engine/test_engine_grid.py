@@ -1,5 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
+
 from opensqt.engine.grid import ArithmeticGrid, GeometricGrid, Grid, nearest, worth_buying
 
 GRIDS: st.SearchStrategy[Grid] = st.one_of(
@@ -20,9 +21,9 @@ def test_geometric_levels_are_a_fixed_ratio_apart() -> None:
 
 
 def test_geometric_levels_do_not_drift_by_rounding() -> None:
-    grid = GeometricGrid(1000, 1_234)
-    assert abs(grid.level(2000) - 1000 * 1.001234**2000) <= 1
-    assert abs(grid.level(-900) - 1000 / 1.001234**900) <= 1
+    grid = GeometricGrid(10_000, 1_234)
+    assert abs(grid.level(2000) - 10_000 * 1.001234**2000) <= 1
+    assert abs(grid.level(-900) - 10_000 / 1.001234**900) <= 1
 
 
 @given(GRIDS, st.integers(-60, 60))

@@ -1,5 +1,6 @@
 """Random markets, faults, spec edits and restarts; what must always hold is checked after each step."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -103,10 +104,8 @@ class GridMachine(RuleBasedStateMachine):
 
     def arrive(self, place: Place) -> None:
         """A placement that nobody waits for any more reaches the venue."""
-        try:
+        with suppress(DuplicateError, RejectedError):
             self.venue.place(place, self.rig.now)
-        except (DuplicateError, RejectedError):
-            pass
 
     # --- what may happen ---
 
@@ -325,7 +324,7 @@ class GridMachine(RuleBasedStateMachine):
         if not hasattr(self, "rig"):
             return
         self.calm()
-        self.configure(replace(CONFIGS[0], reset_token="end"), Goal.RUN, "end")
+        self.configure(CONFIGS[0], Goal.RUN, "end")
         self.calm()
         view = self.rig.engine.view()
         assert view.position == self.venue.position

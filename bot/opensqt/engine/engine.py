@@ -24,7 +24,7 @@ from opensqt.engine.events import (
     PriceChanged,
     Started,
 )
-from opensqt.engine.grid import Grid, grid_of, nearest
+from opensqt.engine.grid import Grid, grid_of, nearest, window
 from opensqt.engine.json_form import UnreadableError, from_json, to_json
 from opensqt.engine.market import Market, from_money
 from opensqt.engine.orders import Stage
@@ -219,7 +219,8 @@ class Engine:
             wind_down(turn, config)
             return
         grid = self._grid()
-        specification.check(turn, config, grid.level(nearest(grid, state.last_price)) if grid else 0)
+        levels = window(grid, nearest(grid, state.last_price), config.buy_window) if grid else []
+        specification.check(turn, config, levels)
         if grid is not None:
             Planner(turn, config, grid).run()
 

@@ -209,7 +209,6 @@ def on_not_found(turn: Turn, event: OrderNotFound) -> None:
         # The exchange has had it: it cannot be absent. Ask again, and never forget it.
         order.doubt = True
         order.due = turn.now + _backoff(ABSENCE_TIME, order)
-        order.tries += 1
         if order.tries == MOST_DENIALS:
             turn.warn("OrderDenied", f"the exchange has had the order {order.client_id} and denies it now: look there")
     elif order.doubt:

@@ -1,8 +1,10 @@
 """The spec in force: what a new one changes, and whether it fits the market at the present price."""
 
+from collections.abc import Sequence
+
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Configured
-from opensqt.engine.market import from_money
+from opensqt.engine.market import Market, from_money
 from opensqt.engine.state import Refusal, Turn
 
 
@@ -44,9 +46,9 @@ def unhalt(turn: Turn) -> None:
     turn.state.refused_in_a_row = 0
 
 
-def check(turn: Turn, config: EngineConfig, grid_price: int) -> None:
-    """Refuses entries while the spec does not fit the market at this price, and says what would."""
-    refusal, message = _refusal(turn, config, grid_price)
+def check(turn: Turn, config: EngineConfig, levels: Sequence[int]) -> None:
+    """Refuses entries while the spec does not fit the market at these levels, dearest first, and says what would."""
+    refusal, message = _refusal(turn, config, levels)
     state = turn.state
     if refusal != state.refusal:
         state.refusal, state.refusal_message = refusal, message
@@ -59,21 +61,28 @@ def has_grid(config: EngineConfig) -> bool:
     return config.step > 0 or config.ratio_ppm > 0
 
 
-def _refusal(turn: Turn, config: EngineConfig, price: int) -> tuple[str, str]:
+def _refusal(turn: Turn, config: EngineConfig, levels: Sequence[int]) -> tuple[str, str]:
     market = turn.market
     if not has_grid(config):
         return Refusal.SPACING_TOO_SMALL, (
             f"spec.grid.spacing is smaller than the market's tick: arithmetic must be at least {market.tick_size}, "
             "geometric at least 0.0001"
         )
-    if price <= 0:
-        return "", ""
-    price = min(price, config.upper) if config.upper else price
-    lot_money = market.notional(price, 1)
-    fewest = max(1, market.min_quantity, -(-market.min_notional // lot_money))
-    if config.order_money >= fewest * lot_money:
+    prices = [price for price in levels if price > 0 and config.lower <= price <= (config.upper or price)]
+    if not prices or config.order_money >= market.min_notional + max(1, market.min_quantity) * market.notional(
+        prices[0], 1
+    ):
+        return "", ""  # rounding down takes less than a lot away
+    needed = max(_smallest(market, price) for price in prices)
+    if config.order_money >= needed:
         return "", ""
     return Refusal.ORDER_TOO_SMALL, (
-        f"spec.order.quoteSize is too small for {market.symbol}: at a price of {market.from_ticks(price)} an order "
-        f"must be worth at least {from_money(fewest * lot_money):f}"
+        f"spec.order.quoteSize is too small for {market.symbol}: with levels up to {market.from_ticks(prices[0])} "
+        f"it must be at least {from_money(needed):f}"
     )
+
+
+def _smallest(market: Market, price: int) -> int:
+    """The smallest order that the exchange takes at this price, in money."""
+    lot_money = market.notional(price, 1)
+    return max(1, market.min_quantity, -(-market.min_notional // lot_money)) * lot_money

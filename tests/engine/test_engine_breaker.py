@@ -1,0 +1,173 @@
+from dataclasses import replace
+
+from opensqt.engine.actions import OrderSide
+from opensqt.engine.events import OrderState, PositionReported
+from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, looked_up, money, placed, told, trading
+
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+
+
+def lose(rig: Rig) -> None:
+    """One cycle whose fees eat the profit."""
+    rig.fill(rig.entry(1000), fee=money(1))
+    rig.opened(*rig.engine.live_orders())
+    rig.fill(rig.exit(1010), fee=money(1))
+    rig.opened(*rig.engine.live_orders())
+
+
+def win(rig: Rig) -> None:
+    rig.fill(rig.entry(1000))
+    rig.opened(*rig.engine.live_orders())
+    rig.fill(rig.exit(1010))
+    rig.opened(*rig.engine.live_orders())
+
+
+def test_losing_exits_in_a_row_open_it() -> None:
+    rig = trading(replace(CONFIG, max_consecutive_losses=2))
+    lose(rig)
+    win(rig)
+    lose(rig)
+    assert rig.engine.view().consecutive_losses == 1
+    assert not rig.engine.view().breaker.open
+    lose(rig)
+    breaker = rig.engine.view().breaker
+    assert (breaker.open, breaker.reason, breaker.trips) == (True, "ConsecutiveLosses", 1)
+
+
+def test_an_exit_is_judged_as_a_whole() -> None:
+    """Three fills of one exit are one loss."""
+    rig = trading()
+    rig.fill(rig.entry(1000), fee=money(3))
+    rig.opened(*rig.engine.live_orders())
+    for lots in (3, 3, 4):
+        rig.fill(rig.exit(1010), lots)
+    assert rig.engine.view().consecutive_losses == 1
+
+
+def test_open_it_withdraws_entries_and_keeps_selling() -> None:
+    rig = trading(replace(CONFIG, max_consecutive_losses=1))
+    rig.fill(rig.entry(990))
+    rig.fill(rig.entry(1000), fee=money(5))
+    rig.opened(*rig.engine.live_orders())
+    actions = rig.fill(rig.exit(1010))
+    assert "BreakerOpened" in told(actions)
+    assert cancelled(actions) == [rig.entry(980)]
+    assert rig.live(SELL) == [1000]
+    rig.report(rig.entry(980), OrderState.CANCELLED)
+    rig.report(rig.exit(1000), OrderState.CANCELLED)
+    rig.wait(SECOND)
+    assert rig.live(SELL) == [1000]
+    assert rig.live(BUY) == []
+
+
+def test_drawdown_opens_it_at_the_very_tick_even_among_quiet_prices() -> None:
+    rig = trading(replace(CONFIG, max_drawdown=money(2)))
+    rig.fill(rig.entry(1000))
+    rig.opened(*rig.engine.live_orders())
+    # 10 lots at 1000, peak 0.4 at 1004 (followed in steps of 0.02): 2 below it is 984.
+    rig.price(985)
+    assert not rig.engine.view().breaker.open
+    rig.price(984)
+    assert rig.engine.view().breaker.reason == "Drawdown"
+
+
+def test_drawdown_is_counted_from_the_peak() -> None:
+    rig = trading(replace(CONFIG, max_drawdown=money(2), buy_window=1))
+    rig.fill(rig.entry(1000))
+    for price in range(1004, 1055):
+        rig.price(price)
+    rig.price(1035)
+    assert not rig.engine.view().breaker.open
+    rig.price(1034)
+    assert rig.engine.view().breaker.open
+
+
+def test_relative_drawdown_is_of_the_first_equity() -> None:
+    rig = trading(replace(CONFIG, max_drawdown_ppm=20_000))
+    rig.equity(100)
+    rig.equity(500)
+    rig.fill(rig.entry(1000))
+    rig.price(985)
+    assert not rig.engine.view().breaker.open
+    rig.price(984)
+    assert rig.engine.view().breaker.open
+
+
+def tripped(cooldown: int = 0) -> Rig:
+    rig = trading(replace(CONFIG, max_consecutive_losses=1, cooldown=cooldown))
+    lose(rig)
+    for client_id in [rig.entry(price) for price in (990, 980)]:
+        rig.report(client_id, OrderState.CANCELLED)
+    assert rig.engine.view().breaker.open
+    assert rig.engine.live_orders() == []
+    return rig
+
+
+def test_it_closes_by_itself_after_the_cooldown() -> None:
+    rig = tripped(60 * SECOND)
+    assert rig.engine.view().breaker.resets_at == rig.now + 60 * SECOND
+    assert placed(rig.wait(59 * SECOND)) == []
+    assert [price for _, price, _ in placed(rig.wait(SECOND))] == [1000, 990, 980]
+    assert rig.engine.view().consecutive_losses == 0
+
+
+def test_without_a_cooldown_only_another_token_closes_it() -> None:
+    rig = tripped()
+    assert placed(rig.wait(10**6 * SECOND)) == []
+    rig.configure(max_open_orders=50)
+    assert rig.engine.view().breaker.open
+    assert placed(rig.configure(reset_token="again")) != []  # noqa: S106 - no password
+    assert not rig.engine.view().breaker.open
+
+
+def test_after_a_reset_drawdown_is_counted_anew() -> None:
+    rig = trading(replace(CONFIG, max_drawdown=money(2)))
+    rig.fill(rig.entry(1000))
+    rig.price(984)
+    rig.configure(reset_token="1")  # noqa: S106 - no password
+    assert rig.engine.view().drawdown == 0
+    rig.price(983)
+    assert not rig.engine.view().breaker.open
+
+
+def test_it_is_still_open_after_a_restart() -> None:
+    rig = tripped()
+    rig.restart()
+    rig.price(1004)
+    assert rig.live(BUY) == []
+    assert rig.replayed().view().breaker == rig.engine.view().breaker
+
+
+def test_a_position_that_differs_for_long_opens_it() -> None:
+    rig = trading()
+    assert sorted(looked_up(rig.feed(PositionReported(rig.now, 7)))) == sorted(rig.engine.live_orders())
+    rig.opened(*rig.engine.live_orders())
+    rig.feed(PositionReported(rig.now, 7))
+    assert not rig.engine.view().breaker.open
+    rig.now += 5 * SECOND
+    rig.feed(PositionReported(rig.now, 7))
+    breaker = rig.engine.view().breaker
+    assert breaker.reason == "PositionDivergence"
+    assert "0.07" in breaker.message
+    assert breaker.resets_at == 0
+    assert rig.engine.view().position == 0  # never silently put right
+
+
+def test_a_fill_on_its_way_is_no_divergence() -> None:
+    rig = trading()
+    rig.feed(PositionReported(rig.now, 10))
+    rig.opened(*rig.engine.live_orders())
+    rig.now += SECOND
+    rig.fill(rig.entry(1000))
+    rig.feed(PositionReported(rig.now, 10))
+    rig.now += 10 * SECOND
+    rig.feed(PositionReported(rig.now, 10))
+    assert not rig.engine.view().breaker.open
+
+
+def test_nothing_is_concluded_while_an_order_is_in_doubt() -> None:
+    rig = trading()
+    rig.feed(PositionReported(rig.now, 10))
+    rig.now += 10 * SECOND
+    rig.feed(PositionReported(rig.now, 10))
+    assert not rig.engine.view().breaker.open

@@ -1,0 +1,152 @@
+from dataclasses import replace
+
+import pytest
+
+from opensqt.engine.actions import OrderSide, Place, TimeInForce
+from opensqt.engine.events import Configured, Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
+from opensqt.engine.view import Phase
+from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, of_kind, placed, told, trading
+
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+
+
+def holding() -> Rig:
+    """1000 is held and offered at 1010, 990 and 980 are bid for."""
+    rig = trading()
+    rig.fill(rig.entry(1000))
+    rig.settle()
+    return rig
+
+
+def phase(rig: Rig) -> Phase:
+    return rig.engine.view().phase
+
+
+def test_paused_it_bids_no_more_and_goes_on_selling() -> None:
+    rig = holding()
+    actions = rig.configure(goal=Goal.PAUSE)
+    assert cancelled(actions) == [rig.entry(990), rig.entry(980)]
+    assert (phase(rig), rig.live(SELL)) == (Phase.PAUSED, [1010])
+    rig.fill(rig.entry(990), 3)
+    assert placed(rig.report(rig.entry(990), OrderState.CANCELLED, 3)) == [(SELL, 1000, 3)]
+    assert placed(rig.price(1060)) == []
+
+
+def test_stopped_it_has_no_orders_and_keeps_the_position() -> None:
+    rig = holding()
+    orders = rig.engine.live_orders()
+    assert sorted(cancelled(rig.configure(goal=Goal.STOP))) == sorted(orders)
+    assert phase(rig) is Phase.WINDING_DOWN
+    for client_id in orders[:-1]:
+        rig.report(client_id, OrderState.CANCELLED)
+    assert not rig.engine.wound_down
+    assert told(rig.report(orders[-1], OrderState.CANCELLED)) == ["WoundDown"]
+    assert rig.engine.wound_down
+    assert (phase(rig), rig.engine.view().position) == (Phase.STOPPED, 10)
+    assert placed(rig.price(1060)) == []
+
+
+def test_an_order_in_doubt_is_not_stopped() -> None:
+    rig = holding()
+    rig.restart()
+    rig.configure(goal=Goal.STOP)
+    assert phase(rig) is Phase.WINDING_DOWN
+    for client_id in rig.engine.live_orders():
+        assert cancelled(rig.report(client_id, OrderState.OPEN)) == [client_id]
+        rig.report(client_id, OrderState.CANCELLED)
+    assert phase(rig) is Phase.STOPPED
+
+
+def test_running_again_it_goes_on_with_its_slots() -> None:
+    rig = holding()
+    rig.configure(goal=Goal.STOP)
+    rig.settle()
+    assert phase(rig) is Phase.STOPPED
+    assert placed(rig.configure(goal=Goal.RUN)) == [(SELL, 1010, 10), (BUY, 990, 10), (BUY, 980, 10)]
+    assert phase(rig) is Phase.RUNNING
+
+
+def test_a_bot_that_never_saw_a_price_can_be_stopped() -> None:
+    assert phase(Rig(goal=Goal.STOP)) is Phase.STOPPED
+
+
+def closing() -> tuple[Rig, Place]:
+    rig = holding()
+    rig.configure(goal=Goal.CLOSE)
+    rig.settle()
+    return rig, list(rig.places.values())[-1]
+
+
+def test_closing_it_sells_the_position_at_market_when_all_orders_are_gone() -> None:
+    rig = holding()
+    assert placed(rig.configure(goal=Goal.CLOSE)) == []
+    rig.settle()
+    place = list(rig.places.values())[-1]
+    assert (place.side, place.price, place.lots) == (SELL, None, 10)
+    assert (place.reduce_only, place.time_in_force) == (True, TimeInForce.IOC)
+    rig.fill(place.client_id, price=995)
+    assert (phase(rig), rig.engine.view().position) == (Phase.STOPPED, 0)
+    assert [slot.held for slot in rig.engine.view().slots] == [0, 0, 0]
+
+
+def test_closing_is_repeated_until_nothing_is_left() -> None:
+    rig, place = closing()
+    rig.fill(place.client_id, 6, price=995)
+    assert placed(rig.report(place.client_id, OrderState.CANCELLED, 6)) == [(SELL, None, 4)]
+    assert len({p.client_id for p in rig.places.values() if p.price is None}) == 2
+
+
+def test_closing_that_gets_nothing_is_repeated_with_pauses() -> None:
+    rig, place = closing()
+    assert placed(rig.report(place.client_id, OrderState.CANCELLED)) == []
+    assert placed(rig.wait(SECOND)) == [(SELL, None, 10)]
+
+
+@pytest.mark.parametrize("remedy", [Remedy.FIX_REQUEST, Remedy.INSUFFICIENT_MARGIN, Remedy.RETRY])
+def test_closing_goes_on_after_a_failure(remedy: Remedy) -> None:
+    rig, place = closing()
+    rig.feed(PlaceFailed(rig.now, place.client_id, remedy, ""))
+    assert placed(rig.wait(20 * SECOND)) == [(SELL, None, 10)]
+
+
+def test_a_closing_order_that_never_arrived_goes_under_its_own_id() -> None:
+    rig, place = closing()
+    rig.restart()
+    assert of_kind(Place, rig.feed(OrderNotFound(rig.now, place.client_id))) == [place]
+
+
+def test_dust_is_left_and_said() -> None:
+    rig = trading(market=replace(MARKET, min_quantity=3))
+    rig.fill(rig.entry(1000), 2)
+    rig.configure(goal=Goal.CLOSE)
+    rig.report(rig.entry(1000), OrderState.CANCELLED, 2)
+    rig.settle()
+    assert (phase(rig), rig.engine.view().position) == (Phase.STOPPED, 2)
+
+
+def test_deletion_comes_with_the_same_generation() -> None:
+    rig = holding()
+    rig.feed(Configured(rig.now, rig.generation, Goal.STOP, rig.config))
+    assert phase(rig) is Phase.WINDING_DOWN
+
+
+def test_the_same_spec_again_changes_nothing_and_an_older_one_neither() -> None:
+    rig = holding()
+    rig.configure(goal=Goal.PAUSE)
+    rig.settle()
+    before = rig.engine.snapshot()
+    assert rig.feed(Configured(rig.now, rig.generation, Goal.PAUSE, rig.config)) == []
+    assert rig.feed(Configured(rig.now, rig.generation - 1, Goal.RUN, replace(CONFIG, step=3))) == []
+    assert not rig.engine.dirty
+    assert rig.engine.snapshot() == before
+
+
+def test_a_halted_bot_can_still_be_stopped() -> None:
+    rig = holding()
+    rig.feed(PlaceFailed(rig.now, rig.entry(990), Remedy.LOOK_UP, ""))
+    rig.price(1014)
+    rig.feed(PlaceFailed(rig.now, rig.entry(1010), Remedy.HALT, "closed"))
+    assert phase(rig) is Phase.HALTED
+    rig.configure(goal=Goal.STOP)
+    rig.settle()
+    assert phase(rig) is Phase.STOPPED

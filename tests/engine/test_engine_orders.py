@@ -1,0 +1,408 @@
+"""What becomes of an order, whatever the exchange says about it, in any order and any number."""
+
+from dataclasses import replace
+
+import pytest
+
+from opensqt.engine.actions import OrderSide, Place, TimeInForce
+from opensqt.engine.events import (
+    CancelFailed,
+    FeedChanged,
+    LookUpFailed,
+    OrderFilled,
+    OrderNotFound,
+    OrderReported,
+    OrderState,
+    PlaceFailed,
+    Remedy,
+)
+from opensqt.engine.view import Phase
+from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, looked_up, of_kind, placed, told, trading
+
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+
+
+def fail(rig: Rig, client_id: str, remedy: Remedy, after: int = 0) -> list[Place]:
+    """The placement fails; returns what is placed in answer."""
+    return of_kind(Place, rig.feed(PlaceFailed(rig.now, client_id, remedy, "because", rig.now + after)))
+
+
+def submitted() -> Rig:
+    """A rig whose entries at 1000, 990 and 980 have not been answered, but for 990 and 980."""
+    rig = Rig()
+    rig.price(1000)
+    rig.settle()
+    rig.price(1004)
+    assert rig.slot(1000).order == "SUBMITTING"
+    return rig
+
+
+def order_of(rig: Rig, price: int) -> str:
+    return rig.slot(price).order
+
+
+# --- partial fills ---
+
+
+def test_a_cancelled_entry_keeps_what_it_got_and_sells_that() -> None:
+    rig = trading()
+    rig.fill(rig.entry(1000), 4)
+    assert order_of(rig, 1000) == "PARTIALLY_FILLED"
+    assert placed(rig.report(rig.entry(1000), OrderState.CANCELLED, 4)) == [(SELL, 1010, 4)]
+    assert (rig.slot(1000).position, rig.slot(1000).held) == ("FILLED", 4)
+
+
+def test_a_cancelled_exit_keeps_the_rest_and_sells_it_again_under_another_id() -> None:
+    rig = trading()
+    rig.fill(rig.entry(1000))
+    first = rig.exit(1010)
+    rig.opened(first)
+    rig.fill(first, 3)
+    assert placed(rig.report(first, OrderState.CANCELLED, 3)) == [(SELL, 1010, 7)]
+    assert rig.exit(1010) != first
+    rig.fill(rig.exit(1010))
+    assert rig.engine.view().cycles == 1
+
+
+def test_dust_is_kept_in_its_slot_and_sold_with_what_is_bought_to_it() -> None:
+    rig = trading(market=replace(MARKET, min_quantity=3))
+    rig.fill(rig.entry(1000), 2)
+    actions = rig.report(rig.entry(1000), OrderState.CANCELLED, 2)
+    assert placed(actions) == [(BUY, 1000, 8)]
+    assert (rig.slot(1000).position, rig.slot(1000).held) == ("EMPTY", 2)
+    assert placed(rig.fill(rig.entry(1000))) == [(SELL, 1010, 10)]
+
+
+def test_what_an_exit_leaves_as_dust_goes_with_the_next_cycle() -> None:
+    rig = trading(market=replace(MARKET, min_quantity=3))
+    rig.fill(rig.entry(1000))
+    rig.settle()
+    rig.fill(rig.exit(1010), 8)
+    rig.report(rig.exit(1010), OrderState.CANCELLED, 8)
+    assert rig.slot(1000).held == 2
+    assert placed(rig.fill(rig.entry(1000))) == [(SELL, 1010, 10)]
+
+
+# --- fills and reports that do not fit together ---
+
+
+def test_an_order_is_over_only_when_its_fills_have_come() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.report(entry, OrderState.FILLED, 10)
+    assert order_of(rig, 1000) == "SETTLING"
+    assert rig.engine.view().position == 0
+    rig.fill(entry, 6)
+    assert rig.live(SELL) == []
+    rig.fill(entry, 4)
+    assert rig.live(SELL) == [1010]
+
+
+def test_fills_that_do_not_come_are_asked_for_less_and_less_often() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.report(entry, OrderState.CANCELLED, 4)
+    assert looked_up(rig.wait(SECOND)) == [entry]
+    rig.report(entry, OrderState.CANCELLED, 4)
+    assert looked_up(rig.wait(SECOND)) == []
+    assert looked_up(rig.wait(SECOND)) == [entry]
+    assert len(looked_up(rig.wait(600 * SECOND))) < 20
+    rig.fill(entry, 4)
+    assert rig.live(SELL) == [1010]
+
+
+def test_a_complete_fill_needs_no_report() -> None:
+    rig = trading()
+    rig.fill(rig.entry(1000))
+    assert rig.live(SELL) == [1010]
+
+
+def test_old_news_of_a_finished_order_is_ignored() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.fill(entry)
+    before = rig.engine.snapshot()
+    assert rig.report(entry, OrderState.OPEN, 4) == []
+    assert rig.report(entry, OrderState.FILLED, 10) == []
+    assert rig.feed(PlaceFailed(rig.now, entry, Remedy.LOOK_UP, "late")) == []
+    assert rig.feed(CancelFailed(rig.now, entry, Remedy.UNKNOWN_ORDER, "late")) == []
+    assert rig.feed(OrderNotFound(rig.now, entry)) == []
+    assert rig.feed(LookUpFailed(rig.now, entry, "late")) == []
+    assert rig.engine.snapshot() == before
+
+
+def test_fills_before_the_first_report_count() -> None:
+    rig = submitted()
+    rig.fill(rig.entry(1000), 4)
+    assert (rig.engine.view().position, order_of(rig, 1000)) == (4, "SUBMITTING")
+    rig.report(rig.entry(1000), OrderState.OPEN, 4)
+    assert order_of(rig, 1000) == "PARTIALLY_FILLED"
+
+
+def test_a_stranger_is_told_of_once_and_changes_nothing() -> None:
+    rig = trading()
+    view = rig.engine.view()
+    assert told(rig.report("web_1", OrderState.OPEN)) == ["UnknownOrder"]
+    assert rig.feed(OrderFilled(rig.now, "web_1", "x", 1000, 5, 0, maker=True)) == []
+    assert replace(rig.engine.view(), time=0) == replace(view, time=0)
+
+
+# --- doubt ---
+
+
+def test_a_time_out_leads_to_a_look_up_and_nothing_else() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    actions = rig.feed(PlaceFailed(rig.now, entry, Remedy.LOOK_UP, "timed out"))
+    assert (looked_up(actions), placed(actions)) == ([entry], [])
+    assert order_of(rig, 1000) == "IN_DOUBT"
+    rig.report(entry, OrderState.OPEN)
+    assert order_of(rig, 1000) == "OPEN"
+
+
+def test_what_never_arrived_is_placed_again_under_the_same_id() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.LOOK_UP)
+    assert of_kind(Place, rig.feed(OrderNotFound(rig.now, entry))) == [rig.places[entry]]
+
+
+def test_a_duplicate_is_an_answer() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    assert looked_up(rig.feed(PlaceFailed(rig.now, entry, Remedy.DUPLICATE, "known"))) == [entry]
+    # The exchange has said that it has it: its denial a moment later is not believed.
+    assert placed(rig.feed(OrderNotFound(rig.now, entry))) == []
+    assert order_of(rig, 1000) == "IN_DOUBT"
+
+
+def test_what_never_arrived_and_is_not_wanted_is_given_up_only_after_asking_again() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.LOOK_UP)
+    rig.price(974)
+    assert cancelled(rig.feed(OrderNotFound(rig.now, entry))) == []
+    assert rig.slot(1000).client_id == entry
+    assert looked_up(rig.wait(2 * SECOND)) == [entry]
+    rig.feed(OrderNotFound(rig.now, entry))
+    assert entry not in rig.engine.live_orders()
+
+
+def test_what_was_given_up_and_turns_up_is_counted_and_cancelled() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.LOOK_UP)
+    rig.price(974)
+    rig.feed(OrderNotFound(rig.now, entry))
+    rig.wait(2 * SECOND)
+    rig.feed(OrderNotFound(rig.now, entry))
+    actions = rig.report(entry, OrderState.OPEN, 0)
+    assert cancelled(actions) == [entry]
+    assert told(actions) == ["OrderReturned"]
+    rig.fill(entry, 4)
+    assert rig.engine.view().position == 4
+    assert placed(rig.report(entry, OrderState.CANCELLED, 4)) == [(SELL, 1010, 4)]
+
+
+def test_an_order_that_the_exchange_had_is_never_given_up() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.restart()
+    for _ in range(20):
+        assert placed(rig.feed(OrderNotFound(rig.now, entry))) == []
+        rig.wait(60 * SECOND)
+        assert entry in rig.engine.live_orders()
+    assert "OrderDenied" in told([action for line in rig.actions for action in line])
+
+
+def test_an_order_beyond_which_the_price_has_gone_is_asked_after() -> None:
+    rig = trading()
+    rig.price(997)
+    assert looked_up(rig.wait(5 * SECOND)) == [rig.entry(1000)]
+
+
+def test_an_unanswered_request_is_asked_after() -> None:
+    rig = submitted()
+    assert looked_up(rig.wait(30 * SECOND)) == [rig.entry(1000)]
+
+
+@pytest.mark.parametrize("event", ["restart", "stream"])
+def test_after_a_restart_or_a_gap_every_order_is_looked_up(event: str) -> None:
+    rig = trading()
+    if event == "restart":
+        actions = rig.restart()
+    else:
+        rig.feed(FeedChanged(rig.now, "orders", healthy=False, message="gone"))
+        actions = rig.feed(FeedChanged(rig.now, "orders", healthy=True))
+    assert sorted(looked_up(actions)) == sorted(rig.engine.live_orders())
+
+
+# --- failures and their remedies ---
+
+
+@pytest.mark.parametrize("remedy", [Remedy.RETRY, Remedy.BACK_OFF])
+def test_what_was_not_carried_out_is_sent_again_when_it_may(remedy: Remedy) -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    assert fail(rig, entry, remedy, 3 * SECOND) == []
+    assert placed(rig.wait(3 * SECOND - 1)) == []
+    assert of_kind(Place, rig.wait(1)) == [rig.places[entry]]
+
+
+def test_while_the_exchange_wants_us_to_back_off_nothing_is_placed() -> None:
+    rig = submitted()
+    fail(rig, rig.entry(1000), Remedy.BACK_OFF, 3 * SECOND)
+    assert placed(rig.fill(rig.entry(990))) == []
+    assert (SELL, 1000, 10) in placed(rig.wait(3 * SECOND))
+
+
+def test_what_was_not_carried_out_is_dropped_when_it_is_not_wanted_any_more() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.RETRY, 3 * SECOND)
+    rig.price(955)
+    rig.wait(3 * SECOND)
+    assert entry not in rig.engine.live_orders()
+
+
+def test_post_only_rejects_end_in_a_plain_order_after_three_tries() -> None:
+    rig = submitted()
+    for _ in range(3):
+        entry = rig.entry(1000)
+        assert rig.places[entry].time_in_force is TimeInForce.POST_ONLY
+        assert fail(rig, entry, Remedy.WOULD_CROSS) == []
+        assert placed(rig.wait(499_999)) == []
+        rig.wait(1)
+        assert rig.entry(1000) != entry
+    assert rig.places[rig.entry(1000)].time_in_force is TimeInForce.GTC
+
+
+def test_an_entry_that_would_cross_waits_for_the_price_to_move_away() -> None:
+    rig = submitted()
+    fail(rig, rig.entry(1000), Remedy.WOULD_CROSS)
+    rig.price(1001)
+    assert placed(rig.wait(60 * SECOND)) == []
+    assert placed(rig.price(1003)) == [(BUY, 1000, 10)]
+
+
+def test_a_post_only_reject_that_comes_later_counts_too() -> None:
+    rig = trading()
+    rig.fill(rig.entry(1000))
+    for _ in range(3):
+        exit_ = rig.exit(1010)
+        rig.opened(exit_)
+        rig.report(exit_, OrderState.CANCELLED, would_cross=True)
+        rig.wait(500_000)
+    assert rig.places[rig.exit(1010)].time_in_force is TimeInForce.GTC
+    rig.fill(rig.exit(1010))
+    assert rig.places[rig.entry(1000)].time_in_force is TimeInForce.POST_ONLY
+
+
+def test_without_margin_entries_are_withdrawn_for_a_while_and_exits_go_on() -> None:
+    rig = submitted()
+    rig.fill(rig.entry(990))
+    actions = rig.feed(PlaceFailed(rig.now, rig.entry(1000), Remedy.INSUFFICIENT_MARGIN, "margin"))
+    assert cancelled(actions) == [rig.entry(980)]
+    assert rig.live(SELL) == [1000]
+    rig.settle()
+    assert placed(rig.wait(10 * SECOND - 1)) == []
+    assert placed(rig.wait(1)) == [(BUY, 1000, 10), (BUY, 980, 10)]
+
+
+def test_an_order_called_wrong_stops_its_slot_and_three_of_them_the_bot() -> None:
+    rig = Rig(replace(CONFIG, buy_window=5))
+    rig.price(1004)
+    for price in (994, 984):
+        assert told(rig.feed(PlaceFailed(rig.now, rig.entry(price), Remedy.FIX_REQUEST, "tick"))) == ["OrderRefused"]
+    assert placed(rig.wait(3600 * SECOND)) == []
+    assert rig.engine.view().phase is Phase.RUNNING
+    rig.feed(PlaceFailed(rig.now, rig.entry(974), Remedy.FIX_REQUEST, "tick"))
+    view = rig.engine.view()
+    assert (view.phase, view.reason, view.message) == (Phase.HALTED, "OrdersRefused", "tick")
+    assert placed(rig.configure(buy_window=4)) != []
+    assert rig.engine.view().phase is Phase.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("remedy", "reason"),
+    [(Remedy.FIX_CREDENTIALS, "Credentials"), (Remedy.HALT, "Exchange"), (Remedy.FENCED, "Fenced")],
+)
+def test_what_only_a_person_can_mend_halts_the_bot(remedy: Remedy, reason: str) -> None:
+    rig = submitted()
+    actions = rig.feed(PlaceFailed(rig.now, rig.entry(1000), remedy, "because"))
+    assert told(actions) == ["Halted"]
+    assert (rig.engine.view().phase, rig.engine.view().reason) == (Phase.HALTED, reason)
+    assert placed(rig.fill(rig.entry(990)) + rig.wait(3600 * SECOND) + rig.price(1003)) == []
+    assert placed(rig.restart() + rig.price(1004)) != []
+
+
+def test_credentials_that_work_again_end_the_halt() -> None:
+    rig = submitted()
+    rig.feed(PlaceFailed(rig.now, rig.entry(1000), Remedy.FIX_CREDENTIALS, "key"))
+    rig.feed(FeedChanged(rig.now, "orders", healthy=False, message="key"))
+    rig.feed(FeedChanged(rig.now, "orders", healthy=True))
+    rig.wait(SECOND)
+    assert rig.live(BUY) == [1000, 990, 980]
+
+
+# --- cancels ---
+
+
+def test_a_cancel_of_an_unknown_order_is_no_cancel() -> None:
+    rig = trading()
+    entry = rig.entry(980)
+    assert cancelled(rig.price(1014)) == [entry]
+    assert looked_up(rig.feed(CancelFailed(rig.now, entry, Remedy.UNKNOWN_ORDER, "unknown"))) == [entry]
+    assert entry in rig.engine.live_orders()
+    assert cancelled(rig.report(entry, OrderState.OPEN)) == [entry]
+    rig.fill(entry)
+    assert rig.engine.view().position == 10
+    assert rig.live(SELL) == [990]
+
+
+@pytest.mark.parametrize("remedy", [Remedy.RETRY, Remedy.BACK_OFF])
+def test_a_failed_cancel_is_repeated_after_a_look(remedy: Remedy) -> None:
+    rig = trading()
+    entry = rig.entry(980)
+    rig.price(1014)
+    rig.feed(CancelFailed(rig.now, entry, remedy, "busy", rig.now + 2 * SECOND))
+    assert looked_up(rig.wait(2 * SECOND - 1)) == []
+    assert looked_up(rig.wait(1)) == [entry]
+    assert cancelled(rig.report(entry, OrderState.OPEN)) == [entry]
+
+
+def test_an_order_on_its_way_is_cancelled_when_it_has_arrived() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    assert cancelled(rig.price(1044)) == [rig.entry(980), rig.entry(990)]
+    assert cancelled(rig.report(entry, OrderState.OPEN)) == [entry]
+    assert rig.report(entry, OrderState.OPEN, 3) == []  # asked for already
+
+
+def test_the_venue_ending_an_order_by_itself_is_not_answered_in_a_rush() -> None:
+    rig = trading()
+    times = 0
+    for _ in range(600):
+        if rig.slot(1000).client_id:
+            rig.settle()
+            rig.report(rig.entry(1000), OrderState.CANCELLED)
+            times += 1
+        rig.wait(SECOND // 2)
+    assert 5 < times < 20
+
+
+def test_any_answer_in_any_state_is_survived() -> None:
+    """Every kind of news, twice, to every order of a busy grid."""
+    rig = trading()
+    rig.fill(rig.entry(1000), 4)
+    rig.price(1024)
+    for client_id in [*rig.places, "nobody"]:
+        for _ in range(2):
+            for state in OrderState:
+                rig.feed(OrderReported(rig.now, client_id, state, 0))
+            for remedy in Remedy:
+                rig.feed(PlaceFailed(rig.now, client_id, remedy, ""))
+                rig.feed(CancelFailed(rig.now, client_id, remedy, ""))
+            rig.feed(OrderNotFound(rig.now, client_id))
+            rig.feed(LookUpFailed(rig.now, client_id, ""))
+    assert rig.engine.view().position == 4
