@@ -51,7 +51,7 @@ JUMP_MINUTES = 2880
 """A jump comes once in so many minutes, on average."""
 JUMP_SIZE = 12.0
 """Its size in units of a minute's long-run volatility."""
-LONG_RUN_VARIANCE = 1.05
+LONG_RUN_VARIANCE = 0.81
 """What regimes and jumps make of a variance of 1, in the long run: the whole is divided by it."""
 LARGEST_RETURN = 0.2
 
