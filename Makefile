@@ -54,7 +54,7 @@ images: $(VENV)/.dev ## Build the two images (IMAGE_REGISTRY, BASE_IMAGE)
 	@python -m tests.cluster images
 
 bench: $(VENV)/.dev ## Measure, and compare with the targets
-	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; python "$$benchmark" $(ARGS); done
+	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; PYTHONPATH=. python "$$benchmark" $(ARGS); done
 
 audit: $(VENV)/.dev ## Look for known vulnerabilities in what is locked
 	@for lock in run bot operator dev; do pip-audit --disable-pip --require-hashes -r requirements/$$lock.txt || exit 1; done
