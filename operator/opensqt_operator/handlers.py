@@ -34,6 +34,7 @@ class Handlers:
         self._enqueue = enqueue
         self.seen: dict[str, int] = {}
         """The newest resource version that the watch has told of, by kind."""
+        self._told: dict[Key, object] = {}
 
     def register(self, registry: kopf.OperatorRegistry) -> None:
         """Have Kopf call us for everything that we watch."""
@@ -52,24 +53,30 @@ class Handlers:
         before = self._get(key)
         if kind == "DELETED":
             self._cache.drop(obj)
-            after = None
-        elif self._cache.put(obj, watched=True):
-            after = obj
-        elif before is not None and version(before) == version(obj):
-            # Our own answer to ourselves, or a list of what is known.
-            return
+            self.changed(before, None)
         else:
-            return
-        self.changed(before, after)
+            # Also what the cache has learned already, from an answer to one key, may be news to other keys.
+            self._cache.put(obj, watched=True)
+            self.changed(before, obj)
 
     def changed(self, before: Object | None, after: Object | None) -> None:
         """Enqueue what a change of one object may concern."""
         for key in {*self._concerned(before), *self._concerned(after)}:
             self._enqueue(key)
         subject = after or before
-        if subject is not None and subject["kind"] == CONNECTORS.kind and _told(before) != _told(after):
-            for bot in self._cache.bots_of(subject["metadata"]["namespace"], subject["metadata"]["name"]):
-                self._enqueue(bot)
+        if subject is not None and subject["kind"] == CONNECTORS.kind:
+            self._tell_bots(key_of(subject), after)
+
+    def _tell_bots(self, key: Key, connector: Object | None) -> None:
+        """Bots' conditions speak of their connector; they are concerned where that would change."""
+        told = _told(connector)
+        if self._told.get(key) == told:
+            return
+        self._told[key] = told
+        if connector is None:
+            del self._told[key]
+        for bot in self._cache.bots_of(key.namespace, key.name):
+            self._enqueue(bot)
 
     def _concerned(self, obj: Object | None) -> Iterable[Key]:
         if obj is None:

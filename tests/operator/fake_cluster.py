@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from fake_pods import FakeBot, FakeConnector, free_address, resource_of
-from kube_client import ApiError, KubeClient, Object
+from tests.operator.fake_pods import FakeBot, FakeConnector, free_address, resource_of
+from tests.operator.kube_client import ApiError, KubeClient, Object
 
 _EVERY = 0.05
 
@@ -97,7 +97,7 @@ class FakeCluster:
             if not pods:
                 await self.kube.create({
                     "apiVersion": "v1", "kind": "Pod",
-                    "metadata": {"name": name, "labels": template["metadata"]["labels"], "ownerReferences": [reference]},
+                    "metadata": {"name": name, "ownerReferences": [reference], **template["metadata"]},
                     "spec": template["spec"],
                 })  # fmt: skip
 
@@ -150,7 +150,7 @@ class FakeCluster:
         resource = resource_of(pod)
         name = resource["metadata"]["name"]
         if container == "connector":
-            connector = self.connectors[name] = FakeConnector()
+            connector = self.connectors[name] = FakeConnector()  # type: ignore[abstract]
             await connector.start(address)
             return connector
         uid = resource["metadata"]["uid"]

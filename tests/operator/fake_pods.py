@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 import grpc.aio
@@ -34,13 +34,13 @@ def resource_of(pod: dict[str, Any]) -> dict[str, Any]:
 class FakeBot(bot_pb2_grpc.BotServiceServicer):
     """Does at once what it is told, unless `stubborn`; its log of specs survives it, as a journal does."""
 
-    _PHASES = {
+    _PHASES: ClassVar = {
         bot_pb2.GOAL_RUN: bot_pb2.PHASE_RUNNING,
         bot_pb2.GOAL_PAUSE: bot_pb2.PHASE_PAUSED,
         bot_pb2.GOAL_STOP: bot_pb2.PHASE_STOPPED,
         bot_pb2.GOAL_CLOSE: bot_pb2.PHASE_STOPPED,
     }
-    _GOALS = {"Running": bot_pb2.GOAL_RUN, "Paused": bot_pb2.GOAL_PAUSE, "Stopped": bot_pb2.GOAL_STOP}
+    _GOALS: ClassVar = {"Running": bot_pb2.GOAL_RUN, "Paused": bot_pb2.GOAL_PAUSE, "Stopped": bot_pb2.GOAL_STOP}
 
     def __init__(self, resource: dict[str, Any], *, epoch: int, stubborn: bool = False) -> None:
         self.resource = resource
@@ -110,6 +110,11 @@ class FakeBot(bot_pb2_grpc.BotServiceServicer):
                 yield event
                 after = event.id
             await changed.wait()
+
+    async def GetSnapshot(  # noqa: N802
+        self, _request: bot_pb2.GetSnapshotRequest, _context: Any
+    ) -> bot_pb2.GetSnapshotResponse:
+        return bot_pb2.GetSnapshotResponse(status=self.status)
 
     async def Configure(self, request: bot_pb2.ConfigureRequest, context: Any) -> bot_pb2.ConfigureResponse:  # noqa: N802
         if request.bot_uid != self.resource["metadata"]["uid"]:

@@ -1,6 +1,7 @@
 """A proxy before the API server that counts writes, injects faults, and tampers with watches."""
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ _HOP_BY_HOP = {"transfer-encoding", "content-length", "content-encoding", "conne
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to a request: answered with `status`, or cut off; `carried_out` tells whether it was served first."""
+    """A request is answered with `status`, or cut off where that is 0; with `carried_out` it is served before."""
 
     status: int = 0
     carried_out: bool = False
@@ -66,7 +67,9 @@ class FaultProxy:
         fault = self.fault(request.method, request.path)
         if fault is not None and not fault.carried_out:
             return self._fail(request, fault)
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in {"host", "accept-encoding"}}
+        headers = {
+            name: value for name, value in request.headers.items() if name.lower() not in {"host", "accept-encoding"}
+        }
         body = await request.read()
         upstream = await self._http.request(
             request.method, self._upstream + request.path_qs, data=body or None, headers=headers
@@ -75,7 +78,6 @@ class FaultProxy:
             if request.query.get("watch") == "true":
                 return await self._watch(request, upstream)
             answer = await upstream.read()
-            if 'pods' in request.path and request.method=='GET': print('LIST', request.path_qs, request.headers.get('User-Agent'), upstream.status, [ (i['metadata']['name'],i['metadata']['resourceVersion']) for i in json.loads(answer).get('items',[])], json.loads(answer)['metadata'].get('resourceVersion'))
         if request.method in _WRITES:
             self.writes.append((request.method, request.path, upstream.status))
             if self.after_write is not None:
@@ -88,12 +90,10 @@ class FaultProxy:
     async def _watch(self, request: web.Request, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
         response = web.StreamResponse(status=upstream.status, headers={"Content-Type": "application/json"})
         await response.prepare(request)
-        while line := await upstream.content.readline():
-            if self.silent_watches:
-                continue
-            if self.keep_event(json.loads(line)):
-                if 'pods' in request.path: print('EV', id(request), request.headers.get('User-Agent'), request.query.get('resourceVersion'), line[:20], json.loads(line)['object']['metadata'].get('name'), json.loads(line)['object']['metadata'].get('resourceVersion'), json.loads(line)['object'].get('status',{}).get('podIP'))
-                await response.write(line)
+        with contextlib.suppress(ConnectionError):
+            while line := await upstream.content.readline():
+                if not self.silent_watches and self.keep_event(json.loads(line)):
+                    await response.write(line)
         return response
 
     @staticmethod
@@ -103,7 +103,13 @@ class FaultProxy:
             assert request.transport is not None
             request.transport.abort()
             raise asyncio.CancelledError
-        status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": fault.status, "message": "injected"}
+        status = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "status": "Failure",
+            "code": fault.status,
+            "message": "injected",
+        }
         return web.json_response(status, status=fault.status)
 
 
@@ -112,7 +118,11 @@ def counted(events: list[dict[str, Any]], namespace: str, agent: str) -> dict[tu
     counts: dict[tuple[str, str, str], int] = {}
     for event in events:
         reference = event.get("objectRef", {})
-        if reference.get("namespace") != namespace or event.get("userAgent") == agent or event["stage"] != "ResponseComplete":
+        if (
+            reference.get("namespace") != namespace
+            or event.get("userAgent") == agent
+            or event["stage"] != "ResponseComplete"
+        ):
             continue
         code, verb = event.get("responseStatus", {}).get("code"), event["verb"]
         resource = reference["resource"]

@@ -46,9 +46,10 @@ class OperatorProcess:
             "HOME": "/nonexistent",
         }
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "opensqt_operator", "--kubeconfig", str(self._kubeconfig), "--namespace", self._namespace,
-            "--image", self._image, "--listen", "127.0.0.1", "--health-port", str(self.health_port),
-            "--metrics-port", str(self.metrics_port), "--log-format", "console", "--resync-seconds", "60", *self._options,
+            sys.executable, "-m", "opensqt_operator", "--kubeconfig", str(self._kubeconfig),
+            "--namespace", self._namespace, "--image", self._image, "--listen", "127.0.0.1", "--health-port", str(self.health_port),
+            "--metrics-port", str(self.metrics_port), "--log-format", "console",
+            "--resync-seconds", "60", *self._options,
             env=environment, stdout=self._log, stderr=self._log, cwd="/",
         )  # fmt: skip
         if ready:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import World, make_world, observed, ready, reason, state_of
-from fake_cluster import eventually
-from fault_proxy import FaultProxy, counted, writes_of
-from kube_client import USER_AGENT, Object
-from operator_process import OperatorProcess
+
+from tests.operator.fake_cluster import eventually
+from tests.operator.fault_proxy import FaultProxy, counted, writes_of
+from tests.operator.kube_client import USER_AGENT, Object
+from tests.operator.operator_process import OperatorProcess
+from tests.operator.world import World, make_world, observed, ready, reason, state_of
 
 pytestmark = pytest.mark.envtest
 
@@ -32,7 +33,8 @@ async def settled(world: World, *, epoch: int) -> Object:
 
     async def connector() -> bool:
         found = await world.kube.get("ExchangeConnector", "paper")
-        return ready(found) == "True" and found["status"]["bots"] == 1 and reason(found, "Progressing") == "UpToDate"
+        settled = ready(found) == "True" and reason(found, "Progressing") == "UpToDate"
+        return settled and bool(found["status"]["bots"] == 1)
 
     await eventually(connector, "the connector is ready", within=60)
     return await world.bot()
@@ -115,7 +117,11 @@ async def test_at_rest_and_on_a_restart_nothing_is_written(audited_world: World)
     async with world.operator("--resync-seconds", "2") as operator:
 
         async def resynced() -> bool:
-            lists = [event for event in world.envtest.audited()[::-1] if event["verb"] == "list" and event.get("userAgent") != USER_AGENT]
+            lists = [
+                event
+                for event in world.envtest.audited()[::-1]
+                if event["verb"] == "list" and event.get("userAgent") != USER_AGENT
+            ]
             started = sum("gridbots" in str(event["requestURI"]) for event in lists)
             return started >= 8
 

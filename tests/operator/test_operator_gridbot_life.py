@@ -1,10 +1,10 @@
 """A GridBot's life on a real API server: created, edited, rolled, deleted."""
 
 import pytest
-from conftest import World, condition, observed, ready, reason, state_of
-from fake_cluster import eventually
 
 from opensqt.bot.v1 import bot_pb2
+from tests.operator.fake_cluster import eventually
+from tests.operator.world import World, condition, observed, ready, reason, state_of
 
 pytestmark = pytest.mark.envtest
 

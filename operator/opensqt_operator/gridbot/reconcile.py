@@ -85,21 +85,9 @@ class GridBotReconciler:
                 o = self._observe(key) or o
             return o, p
         _log.info("acting", key=key, why=p.reason, message=p.message, steps=[type(step).__name__ for step in p.steps])
-        line = self._line(key, o)
-
-        async def tell(order: Order) -> None:
-            if line is None:
-                raise StaleError("the bot's line is gone")
-            await line.configure(order)
-
-        try:
-            await self._executor.carry_out(GRIDBOTS, o.raw, p.steps, tell)
-        except RefusedError as refused:
-            self._trouble[key] = false("Refused", f"{p.reason}: {refused}")
-        except NotYetError as failed:
-            _log.info("not_configured_yet", key=key, because=str(failed))
-        except ConfigureError as failed:
-            self._trouble[key] = false("ConfigureFailed", f"the bot does not take its spec: {failed}")
+        trouble = await self._take_steps(key, o, p)
+        if trouble is not None:
+            self._trouble[key] = trouble
         else:
             self._trouble.pop(key, None)
             if o.deleting and any(isinstance(step, LetGo) for step in p.steps):
@@ -110,6 +98,25 @@ class GridBotReconciler:
         self._connect(key, after)
         following = plan(after)
         return after, p if following.steps else following
+
+    async def _take_steps(self, key: Key, o: Observation, p: Plan) -> Verdict | None:
+        """Take them one after another; what was refused, and why."""
+        line = self._line(key, o)
+
+        async def tell(order: Order) -> None:
+            if line is None:
+                raise StaleError("the bot's line is gone")
+            await line.configure(order)
+
+        try:
+            await self._executor.carry_out(GRIDBOTS, o.raw, p.steps, tell)
+        except RefusedError as refused:
+            return false("Refused", f"{p.reason}: {refused}")
+        except NotYetError as failed:
+            _log.info("not_configured_yet", key=key, because=str(failed))
+        except ConfigureError as failed:
+            return false("ConfigureFailed", f"the bot does not take its spec: {failed}")
+        return None
 
     def _observe(self, key: Key) -> Observation | None:
         """From the cache."""
