@@ -26,7 +26,7 @@ down: $(VENV)/.dev ## Take away all that `make up` made
 
 test: $(VENV)/.dev ## Run all tests that this machine can run, and say which it cannot
 	@python -m tests.cluster prepare
-	@exec python -m pytest -n auto $(ARGS)
+	@exec python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, layers, protos and the chart
 	ruff check

@@ -1,6 +1,6 @@
 """From a Pod's creation to its bot's first committed order, and the bot's resident memory, on kind.
 
-Targets: 5 s, 70 MiB. Usage: PYTHONPATH=. python benchmarks/startup.py [RUNS]   (makes the cluster of the end-to-end tests)
+Targets: 5 s, 70 MiB. Usage: PYTHONPATH=. python benchmarks/startup.py [RUNS]   (makes a cluster)
 """
 
 import asyncio

@@ -49,12 +49,12 @@ class Books:
 
 
 @asynccontextmanager
-async def database(kubectl: Kubectl) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """A connection to the trial PostgreSQL."""
-    secret = kubectl.get("-n", NAMESPACE, "secret", "opensqt-journal")
+async def database(kubectl: Kubectl, namespace: str = NAMESPACE) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection to the trial PostgreSQL of the release, or to a test's own in `namespace`."""
+    secret = kubectl.get("-n", namespace, "secret", "opensqt-journal")
     dsn = urlsplit(base64.b64decode(secret["data"]["dsn"]).decode())
     command = [
-        binaries.tool("kubectl"), *kubectl.flags, "-n", NAMESPACE,
+        binaries.tool("kubectl"), *kubectl.flags, "-n", namespace,
         "port-forward", "--address", "127.0.0.1", "service/opensqt-postgres", ":5432",
     ]  # fmt: skip
     forward = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -75,9 +75,9 @@ async def database(kubectl: Kubectl) -> AsyncIterator["asyncpg.Connection[asyncp
         await forward.wait()
 
 
-async def read(kubectl: Kubectl, bot_uid: str, connector_uid: str) -> Books:
-    """Both sides of one bot's books."""
-    async with database(kubectl) as connection:
+async def read(kubectl: Kubectl, bot_uid: str, connector_uid: str, *, namespace: str = NAMESPACE) -> Books:
+    """Both sides of one bot's books, from the PostgreSQL in `namespace`."""
+    async with database(kubectl, namespace) as connection:
         epoch, symbol = await connection.fetchrow("SELECT epoch, symbol FROM opensqt.bots WHERE bot_uid = $1", bot_uid)
         account = await connection.fetchval("SELECT id FROM paper.accounts WHERE uid = $1", connector_uid)
         journal_fills = await connection.fetch(

@@ -101,9 +101,30 @@ class Lab:
         selector = f"app.kubernetes.io/name=opensqt-connector,app.kubernetes.io/instance={connector}"
         return _running_pod(self.kubectl, self.namespace, selector)
 
-    def system_pod(self, name: str) -> Object:
-        """The running Pod of the operator or of PostgreSQL (`opensqt-operator`, `opensqt-postgres`)."""
-        return _running_pod(self.kubectl, SYSTEM, f"app.kubernetes.io/name={name}")
+    def postgres_pod(self) -> Object:
+        """The running Pod of the namespace's own PostgreSQL."""
+        return _running_pod(self.kubectl, self.namespace, "app.kubernetes.io/name=opensqt-postgres")
+
+    def operator_pod(self) -> Object:
+        """The running Pod of the operator."""
+        return _running_pod(self.kubectl, SYSTEM, "app.kubernetes.io/name=opensqt-operator")
+
+    def own_postgres(self) -> None:
+        """A PostgreSQL like the release's, in the test's namespace, for a test that kills it; its journal is there."""
+        self.copy("service", "opensqt-postgres")
+        self.copy("statefulset", "opensqt-postgres")
+        password = "swordfish"  # noqa: S105 - of a database that lives as long as the test
+        data = {"password": password, "dsn": f"postgresql://opensqt:{password}@opensqt-postgres:5432/opensqt"}
+        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "opensqt-journal"}, "stringData": data})
+
+    def copy(self, kind: str, name: str) -> None:
+        """An object of the release, in the test's namespace."""
+        found = self.kubectl.get("-n", SYSTEM, kind, name)
+        found["metadata"] = {"name": name, "labels": found["metadata"]["labels"]}
+        found.pop("status")
+        for assigned in ("clusterIP", "clusterIPs"):
+            found["spec"].pop(assigned, None)
+        self.apply(found)
 
     def until_ready(self, *bots: str) -> None:
         """Wait until each bot's Ready is True for its newest generation."""
@@ -202,10 +223,6 @@ _BOT: Object = {
     },
 }
 BTC: Object = {"symbol": "BTC/USDT:USDT", "candles": {"configMapRef": {"name": "btc", "key": "candles.csv.gz"}}}
-DOGE: Object = {
-    "symbol": "DOGE/USDT:USDT", "tickSize": "0.00001", "lotSize": "1",
-    "candles": {"configMapRef": {"name": "doge", "key": "candles.csv.gz"}},
-}  # fmt: skip
 MODEL: Object = {"symbol": "BTC/USDT:USDT", "model": {"seed": 3}}
 
 

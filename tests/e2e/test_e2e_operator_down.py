@@ -8,7 +8,8 @@ from tests.cluster.release import NAMESPACE
 from tests.e2e import books
 from tests.e2e.lab import MODEL, Lab, Object, bot, connector, container_id, eventually, is_ready
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
+# All tests share the operator: those that take it away do so one after another.
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900), pytest.mark.xdist_group("operator")]
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ class Operator:
     def stop(self) -> None:
         """Wait until it is gone."""
         self._scale(0)
-        eventually("the operator is gone", lambda: not self._lab.system_pod("opensqt-operator"))
+        eventually("the operator is gone", lambda: not self._lab.operator_pod())
 
     def start(self) -> None:
         """Let it start."""
