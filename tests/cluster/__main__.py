@@ -57,6 +57,7 @@ def down() -> None:
         return
     engine.start()
     kind.down(_NAME)
+    images.remove()
     kind.stop_idle_engine()
 
 

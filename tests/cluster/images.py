@@ -37,6 +37,14 @@ def build(registry: str = "") -> Images:
     return Images(*(_build(f"{registry}/{image}".lstrip("/"), dockerfile, base) for image, dockerfile in _DOCKERFILES))
 
 
+def remove() -> None:
+    """Remove both images, in all their tags."""
+    for repository, _ in _DOCKERFILES:
+        tags = engine.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository).stdout.split()
+        if tags:
+            engine.docker("image", "rm", "--force", *tags)
+
+
 def prepare() -> None:
     """Have what `build` needs that takes long: BuildKit and the base image.
 
