@@ -68,7 +68,7 @@ async def test_lockstep_gives_the_same_every_time(
     postgres_dsn: str, tmp_path: Path, candle_file: Callable[[str], Path]
 ) -> None:
     market = _market(candle_file("btc-perp-2022-01-1m"), 1500, tmp_path)
-    results = []
+    results: list[Any] = []
     for number in range(2):
         await _fetch(postgres_dsn, "DROP SCHEMA IF EXISTS opensqt, paper CASCADE")
         log = tmp_path / f"log{number}"

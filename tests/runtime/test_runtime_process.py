@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import grpc
@@ -111,7 +112,7 @@ async def test_it_says_how_it_is(postgres_dsn: str, tmp_path: Path) -> None:
         await bot.when_phase(pb.PHASE_RUNNING)
         await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{bot.health_port}") as channel:
-            health = health_pb2_grpc.HealthStub(channel)
+            health: Any = health_pb2_grpc.HealthStub(channel)
 
             async def serving(service: str) -> bool:
                 answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
