@@ -138,8 +138,11 @@ def test_it_is_still_open_after_a_restart() -> None:
     assert rig.replayed().view().breaker == rig.engine.view().breaker
 
 
-def test_a_position_that_differs_for_long_opens_it() -> None:
+def test_a_position_that_is_too_small_for_long_opens_it() -> None:
     rig = trading()
+    rig.fill(rig.entry(1000))
+    rig.opened(*rig.engine.live_orders())
+    assert rig.engine.view().position == 10
     assert sorted(looked_up(rig.feed(PositionReported(rig.now, 7)))) == sorted(rig.engine.live_orders())
     rig.opened(*rig.engine.live_orders())
     rig.feed(PositionReported(rig.now, 7))
@@ -150,7 +153,16 @@ def test_a_position_that_differs_for_long_opens_it() -> None:
     assert breaker.reason == "PositionDivergence"
     assert "0.07" in breaker.message
     assert breaker.resets_at == 0
-    assert rig.engine.view().position == 0  # never silently put right
+    assert rig.engine.view().position == 10  # never silently put right
+
+
+def test_what_others_of_the_account_hold_is_no_divergence() -> None:
+    rig = trading()
+    assert sorted(looked_up(rig.feed(PositionReported(rig.now, 7)))) == sorted(rig.engine.live_orders())
+    rig.opened(*rig.engine.live_orders())
+    rig.now += 10 * SECOND
+    rig.feed(PositionReported(rig.now, 7))
+    assert not rig.engine.view().breaker.open
 
 
 def test_a_fill_on_its_way_is_no_divergence() -> None:

@@ -25,8 +25,9 @@ def on_account(turn: Turn, event: AccountReported) -> None:
 def on_position(turn: Turn, event: PositionReported) -> None:
     """Compares the position with the sum of the fills.
 
-    A difference first has every order looked up, since a fill may be on its way. If the same difference is still
-    there 5 s later, with nothing in flight or in doubt, the breaker opens: it is never silently put right.
+    A difference first has every order looked up, since a fill may be on its way. If the exchange still has less than
+    this bot holds 5 s later, with nothing in flight or in doubt, the breaker opens: it is never silently put right.
+    More than this bot holds is not ours to judge: other bots and people trade on the account too.
     """
     state = turn.state
     difference = event.lots - state.ledger.total.lots
@@ -38,7 +39,7 @@ def on_position(turn: Turn, event: PositionReported) -> None:
                 if not order.doubt and order.stage is Stage.OPEN:
                     look_up(turn, order)
         return
-    if not difference or event.time - state.mismatch.time < BELIEVED_AFTER or state.breaker.open:
+    if difference >= 0 or event.time - state.mismatch.time < BELIEVED_AFTER or state.breaker.open:
         return
     if any(order.doubt or order.stage is not Stage.OPEN for order in state.orders.live.values()):
         return
