@@ -1,11 +1,12 @@
 """A web server on loopback that answers each path as a test wants, and keeps what it was asked."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 Json = dict[str, Any]
 
@@ -28,6 +29,8 @@ class Answers:
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
+    sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    commands: list[Json] = field(default_factory=list)
     _runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -40,14 +43,28 @@ class Answers:
         assert site._server is not None
         self.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[attr-defined]
 
+    async def push(self, message: Any) -> None:
+        """To every WebSocket."""
+        for socket in self.sockets:
+            await socket.send_json(message)
+
+    async def until(self, holds: Callable[[], bool], seconds: float = 15.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not holds():  # noqa: ASYNC110 - several conditions of several tests
+                await asyncio.sleep(0.01)
+
     async def stop(self) -> None:
+        for socket in list(self.sockets):
+            await socket.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
     def of(self, path: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.path == path]
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._serve_socket(request)
         text = await request.text()
         body = json.loads(text) if text.startswith(("{", "[")) else text
         query = dict(request.query)
@@ -61,3 +78,29 @@ class Answers:
         if isinstance(answer, str):
             return web.Response(text=answer, status=status, headers=headers)
         return web.json_response(answer, status=status, headers=headers)
+
+    async def _serve_socket(self, request: web.Request) -> web.StreamResponse:
+        """Takes every log-in and every subscription, in the words of Bitget, Gate, OKX and Bybit."""
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.sockets.append(socket)
+        async for message in socket:
+            if message.type is WSMsgType.TEXT and message.data.startswith("{"):
+                command = json.loads(message.data)
+                self.commands.append(command)
+                for answer in _acknowledged(command):
+                    await socket.send_json(answer)
+        self.sockets.remove(socket)
+        return socket
+
+
+def _acknowledged(command: Json) -> list[Json]:
+    operation = command.get("op")
+    if operation == "login":
+        return [{"event": "login", "code": "0", "msg": "", "connId": "1"}]
+    if operation == "auth" or "req_id" in command:
+        return [{"success": True, "ret_msg": "", "op": operation, "conn_id": "1", "req_id": command.get("req_id", "")}]
+    if command.get("event") == "subscribe":
+        answer = {name: command[name] for name in ("time", "id", "channel", "event") if name in command}
+        return [answer | {"error": None, "result": {"status": "success"}}]
+    return []

@@ -167,7 +167,7 @@ GATE = Documented(
             }
         ],
         "/api/v4/futures/usdt/accounts": {
-            "total": "1000.5", "unrealised_pnl": "10", "available": "900.25", "position_margin": "0",
+            "user": 1666, "total": "1000.5", "unrealised_pnl": "10", "available": "900.25", "position_margin": "0",
             "order_margin": "0", "currency": "USDT", "in_dual_mode": False,
         },
     },

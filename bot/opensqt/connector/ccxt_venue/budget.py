@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-
 _SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.05
 
 

@@ -22,6 +22,7 @@ _STATES = {
 }
 _TIMES_IN_FORCE = {
     "PO": TimeInForce.POST_ONLY,
+    "POST_ONLY": TimeInForce.POST_ONLY,
     "GTX": TimeInForce.POST_ONLY,
     "IOC": TimeInForce.IOC,
     "FOK": TimeInForce.IOC,
@@ -124,7 +125,9 @@ def placed(order: NewOrder, answer: Json, market: Mapping[str, Any], dialect: Di
 
 def order_of(answer: Json, market: Mapping[str, Any], dialect: Dialect, now_us: int) -> VenueOrder:
     size = contract_size(market)
-    quantity, filled = decimal(answer.get("amount")) * size, decimal(answer.get("filled")) * size
+    told = dialect.filled(answer.get("info") or {})
+    filled = decimal(answer.get("filled") if told is None else told) * size
+    quantity = decimal(answer.get("amount")) * size
     price = decimal(answer.get("price"))
     state = _state(answer, filled, quantity, dialect)
     force = str(answer.get("timeInForce") or "").upper()
@@ -144,8 +147,9 @@ def order_of(answer: Json, market: Mapping[str, Any], dialect: Dialect, now_us: 
     )
 
 
-def fill_of(trade: Json, market: Mapping[str, Any], client_id: str) -> VenueFill:
-    """ccxt's fees are positive where paid and negative where rebated, as ours."""
+def fill_of(trade: Json, market: Mapping[str, Any], client_id: str, dialect: Dialect) -> VenueFill:
+    """Fees are positive where paid and negative where rebated."""
+    told = dialect.fee(trade.get("info") or {})
     fee: Json = trade.get("fee") or next(iter(trade.get("fees") or ()), {}) or {}
     return VenueFill(
         symbol=market["symbol"],
@@ -154,7 +158,7 @@ def fill_of(trade: Json, market: Mapping[str, Any], client_id: str) -> VenueFill
         side=OrderSide.BUY if trade["side"] == "buy" else OrderSide.SELL,
         price=Decimal(str(trade["price"])),
         quantity=Decimal(str(trade["amount"])) * contract_size(market),
-        fee=decimal(fee.get("cost")),
+        fee=decimal(fee.get("cost") if told is None else told),
         fee_currency=str(fee.get("currency") or market.get("settle") or market["quote"]),
         maker=trade.get("takerOrMaker") == "maker",
         time_us=int(trade.get("timestamp") or 0) * 1000,

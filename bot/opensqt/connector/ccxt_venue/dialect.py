@@ -104,6 +104,18 @@ class Dialect:
         """Whether an order in a state that ccxt does not know is over."""
         return False
 
+    def filled(self, info: Json) -> Any:
+        """What was filled in all, in the exchange's unit, where ccxt's order says something else, otherwise None."""
+        return None
+
+    def fee(self, info: Json) -> Any:
+        """What a trade cost, positive where paid, where ccxt's trade has the sign wrong, otherwise None."""
+        return None
+
+    def is_fill(self, info: Json) -> bool:
+        """Whether an entry among the trades is one, and not a funding payment."""
+        return True
+
     def trade_client_id(self, info: Json) -> str:
         """The client id in a trade, empty where the exchange leaves it out."""
         return ""
@@ -111,6 +123,9 @@ class Dialect:
     def client_id(self, shown: str | None) -> str:
         """Our client id in what ccxt's orders show."""
         return shown or ""
+
+    async def signed_in(self, exchange: Any, balance: Json) -> None:
+        """After the credentials were accepted: what the streams need to know of the account."""
 
     async def find_order(self, exchange: Any, symbol: str, client_id: str) -> Json:
         """ccxt's order; raises `OrderNotFound`."""
@@ -143,6 +158,11 @@ class Dialect:
             symbol, None, self.profile.fills_page, {"orderId": venue_id}
         )
         return trades
+
+    async def watch_orders(self, exchange: Any, symbol: str) -> list[Json]:
+        """The orders of one symbol that have changed, and perhaps some that have not."""
+        orders: list[Json] = await exchange.watch_orders(symbol)
+        return orders
 
     async def cancel_one(self, exchange: Any, symbol: str, client_id: str) -> Json:
         cancelled: Json = await exchange.cancel_order("", symbol, {"clientOrderId": client_id})

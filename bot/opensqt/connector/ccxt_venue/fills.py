@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from opensqt.connector.ccxt_venue import convert
-from opensqt.connector.ccxt_venue.dialect import Json
+from opensqt.connector.ccxt_venue.dialect import Json, decimal
 from opensqt.connector.ccxt_venue.session import CallError, Session
 from opensqt.connector.venue import VenueFill, VenueOrder
 from opensqt.engine.events import Remedy
@@ -34,7 +34,7 @@ class Fills:
             return []
         trades = await self._session.read(lambda exchange: self._dialect.order_trades(exchange, symbol, order.venue_id))
         mine = [trade for trade in trades if str(trade.get("order") or order.venue_id) == order.venue_id]
-        fills = _sorted(convert.fill_of(trade, market, order.client_id) for trade in mine)
+        fills = _sorted(convert.fill_of(trade, market, order.client_id, self._dialect) for trade in mine)
         if created_us and sum(fill.quantity for fill in fills) < order.filled:
             # More than one page, or not there yet: read again by time.
             every = await self.since(symbol, market, created_us)
@@ -58,9 +58,15 @@ class Fills:
 
     async def convert(self, symbol: str, market: Json, trades: Iterable[Json]) -> list[VenueFill]:
         """ccxt's trades with their client ids, which some exchanges leave out; oldest first."""
-        chosen = list(trades)
+        chosen = [trade for trade in trades if self._counts(trade)]
         ids = await asyncio.gather(*(self._client_id(symbol, market, trade) for trade in chosen))
-        return _sorted(convert.fill_of(trade, market, client_id) for trade, client_id in zip(chosen, ids, strict=True))
+        return _sorted(
+            convert.fill_of(trade, market, client_id, self._dialect)
+            for trade, client_id in zip(chosen, ids, strict=True)
+        )
+
+    def _counts(self, trade: Json) -> bool:
+        return bool(decimal(trade.get("amount"))) and self._dialect.is_fill(trade.get("info") or {})
 
     async def _between(self, symbol: str, start: int, end: int) -> list[Json]:
         """A full page may have lost some: both halves of the span are then asked for."""

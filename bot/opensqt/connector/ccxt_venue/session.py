@@ -264,7 +264,8 @@ class Session:
     async def _check_rights(self) -> None:
         if time.monotonic() - self._rights_at < RIGHTS_SECONDS:
             return
-        await self._call(lambda exchange: exchange.fetch_balance(), Priority.READ)
+        balance, _ = await self._call(lambda exchange: exchange.fetch_balance(), Priority.READ)
+        await self.dialect.signed_in(self.exchange, balance)
         rights, _ = await self._call(lambda exchange: self.dialect.key_rights(exchange, live=self.live), Priority.READ)
         if rights.trade is False:
             raise MissingPermissionError("the API key may not trade perpetuals: give it that permission")

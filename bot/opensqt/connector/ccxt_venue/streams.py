@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from opensqt.connector.ccxt_venue.fills import Fills
 from opensqt.connector.ccxt_venue.session import CallError, Session
 from opensqt.connector.ccxt_venue.watching import follow, merge
 from opensqt.connector.venue import Gap, Kline, Position, Price, VenueFill, VenueOrder
+from opensqt.engine.events import OrderState
 
 log = structlog.get_logger(__name__)
 
@@ -111,14 +113,20 @@ class Streams:
 
     async def _orders(self, symbol: str) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
         market = self._market(symbol)
-        async for orders in follow(self._session, "order", lambda exchange: exchange.watch_orders(symbol)):
+        dialect = self._session.dialect
+        told: OrderedDict[str, tuple[OrderState, Decimal]] = OrderedDict()
+        async for orders in follow(self._session, "order", lambda exchange: dialect.watch_orders(exchange, symbol)):
             if isinstance(orders, Gap):
                 yield orders
                 continue
             for answer in orders:
-                order = convert.order_of(answer, market, self._session.dialect, self._session.now_us())
+                order = convert.order_of(answer, market, dialect, self._session.now_us())
                 self._fills.learn([order])
-                yield order
+                if told.get(order.venue_id) != (order.state, order.filled):
+                    told[order.venue_id] = (order.state, order.filled)
+                    yield order
+            while len(told) > _SEEN_LIMIT:
+                told.popitem(last=False)
 
     async def _trades(self, symbol: str) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
         market = self._market(symbol)

@@ -1,6 +1,7 @@
 """Bitget USDT futures, API v2. Codes: bitget.com/api-doc/contract, REST API error code."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal
@@ -95,6 +96,17 @@ class Bitget(Dialect):
         if not isinstance(data, dict):
             return []
         return [item for name in ("successList", "failureList") for item in data.get(name) or ()]
+
+    def filled(self, info: Json) -> Any:
+        # ccxt takes the volume of the last fill, which is what `baseVolume` means on the stream.
+        return info.get("accBaseVolume")
+
+    def fee(self, info: Json) -> Any:
+        # ccxt drops the sign of the stream's fees, and with it rebates.
+        details = info.get("feeDetail")
+        if not isinstance(details, list) or not details:
+            return None
+        return -sum((decimal(detail.get("totalFee")) for detail in details), Decimal(0))
 
     def trade_client_id(self, info: Json) -> str:
         return str(info.get("clientOid") or "")

@@ -110,6 +110,10 @@ class Bybit(Dialect):
     def post_only_rejected(self, info: Json) -> bool:
         return info.get("rejectReason") == "EC_PostOnlyWillTakeLiquidity"
 
+    def is_fill(self, info: Json) -> bool:
+        # Funding comes among the executions, with the size of the whole position.
+        return info.get("execType") not in {"Funding", "SessionSettlePnL", "MovePosition"}
+
     def trade_client_id(self, info: Json) -> str:
         return str(info.get("orderLinkId") or "")
 

@@ -57,6 +57,7 @@ CODES = {
 _PREFIX = "t-"
 _LOOK_BACK = 500
 _PAGE = 100
+_RECENT = 100
 
 
 class Gate(Dialect):
@@ -121,6 +122,15 @@ class Gate(Dialect):
 
     def post_only_rejected(self, info: Json) -> bool:
         return info.get("finish_as") == "poc"
+
+    async def signed_in(self, exchange: Any, balance: Json) -> None:
+        # Its private streams are subscribed to by user id.
+        exchange.uid = str(first(balance["info"]).get("user") or "") or None
+
+    async def watch_orders(self, exchange: Any, symbol: str) -> list[Json]:
+        # ccxt's own returns the newest of all symbols.
+        await exchange.watch_orders(symbol)
+        return [order for order in list(exchange.orders) if order["symbol"] == symbol][-_RECENT:]
 
     async def find_order(self, exchange: Any, symbol: str, client_id: str) -> Json:
         try:

@@ -129,6 +129,10 @@ class Okx(Dialect):
     def post_only_rejected(self, info: Json) -> bool:
         return str(info.get("cancelSource", "")) == "31"
 
+    def fee(self, info: Json) -> Any:
+        # The stream's fills: OKX writes what is charged as negative, and ccxt leaves it so.
+        return -decimal(info["fillFee"]) if info.get("fillFee") not in {None, ""} else None
+
     def trade_client_id(self, info: Json) -> str:
         return str(info.get("clOrdId") or "")
 
