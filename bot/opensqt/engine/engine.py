@@ -33,7 +33,7 @@ from opensqt.engine.quiet import Band, next_wake, quiet_band
 from opensqt.engine.reconciliation import on_account, on_position
 from opensqt.engine.state import PRICE_FEED, HaltReason, State, Turn
 from opensqt.engine.status import view_of
-from opensqt.engine.view import EngineView
+from opensqt.engine.view import EngineView, OrderView
 from opensqt.engine.winding_down import wind_down
 
 SNAPSHOT_VERSION = 1
@@ -85,6 +85,10 @@ class Engine:
     def live_orders(self) -> list[str]:
         """Client ids of all orders that are open, in flight or in doubt, oldest first."""
         return list(self._state.orders.live)
+
+    def orders(self) -> list[OrderView]:
+        """The orders of `live_orders`."""
+        return [OrderView(order.place(), order.filled, order.seen) for order in self._state.orders.live.values()]
 
     @property
     def wound_down(self) -> bool:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from opensqt.engine.actions import Place
+
 
 class Phase(StrEnum):
     """opensqt.bot.v1.Phase."""
@@ -58,6 +60,15 @@ class SlotView:
     order: str
     held: int
     client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """A live order as it was placed, in ticks and lots; `known` once the exchange is known to have had it."""
+
+    place: Place
+    filled: int
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
