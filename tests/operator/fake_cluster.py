@@ -167,7 +167,7 @@ class FakeCluster:
             await served[1].stop()
 
 
-async def eventually(look: Callable[[], Awaitable[Any]], what: str, *, within: float = 20.0) -> Any:
+async def eventually(look: Callable[[], Awaitable[Any]], what: str, *, within: float = 60.0) -> Any:
     """What `look` answers once it is true; an AssertionError in it, or a missing key, means: not yet."""
     deadline = asyncio.get_running_loop().time() + within
     last: object = None

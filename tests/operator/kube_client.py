@@ -72,6 +72,11 @@ class KubeClient:
             "PATCH", self._path(kind, name, subresource), patch, content_type="application/merge-patch+json"
         )
 
+    async def strategic(self, kind: str, name: str, patch: Object) -> Object:
+        return await self._request(
+            "PATCH", self._path(kind, name), patch, content_type="application/strategic-merge-patch+json"
+        )
+
     async def bind(self, pod: str, node: str) -> None:
         binding = {
             "apiVersion": "v1",

@@ -47,16 +47,16 @@ class OperatorProcess:
         }
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "opensqt_operator", "--kubeconfig", str(self._kubeconfig),
-            "--namespace", self._namespace, "--image", self._image, "--listen", "127.0.0.1", "--health-port", str(self.health_port),
-            "--metrics-port", str(self.metrics_port), "--log-format", "console",
-            "--resync-seconds", "60", *self._options,
+            "--namespace", self._namespace, "--image", self._image, "--listen", "127.0.0.1",
+            "--health-port", str(self.health_port), "--metrics-port", str(self.metrics_port),
+            "--log-format", "console", "--resync-seconds", "60", *self._options,
             env=environment, stdout=self._log, stderr=self._log, cwd="/",
         )  # fmt: skip
         if ready:
             await self.wait_ready()
 
     async def wait_ready(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while (await self.probe("readyz"))[0] != 200:
                 assert self.process is not None
                 assert self.process.returncode is None, self.log()

@@ -135,7 +135,7 @@ async def test_deletion_lets_go_at_its_deadline_and_says_so(world: World) -> Non
         await world.create_bot(deletionTimeoutSeconds=10)
         await world.running()
         await world.kube.delete("GridBot", "grid")
-        await world.gone("GridBot", "grid", within=16)
+        await world.gone("GridBot", "grid")
         (event,) = await eventually(lambda: world.events("DeadlineExceeded"), "the Event")
         assert event["type"] == "Warning"
 

@@ -41,7 +41,7 @@ class World:
         return await self.kube.get("GridBot", name)
 
     async def until(
-        self, condition: Callable[[Object], bool], what: str, name: str = "grid", within: float = 20.0
+        self, condition: Callable[[Object], bool], what: str, name: str = "grid", within: float = 60.0
     ) -> Object:
         """The GridBot once the condition holds."""
         latest: Object = {}
@@ -62,7 +62,7 @@ class World:
             lambda bot: state_of(bot) == "Running" and ready(bot) == "True" and observed(bot), "the bot runs", name
         )
 
-    async def gone(self, kind: str, name: str, within: float = 20.0) -> None:
+    async def gone(self, kind: str, name: str, within: float = 60.0) -> None:
         async def look() -> bool:
             return await self.kube.find(kind, name) is None
 

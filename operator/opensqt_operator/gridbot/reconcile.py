@@ -67,9 +67,10 @@ class GridBotReconciler:
             o, p = await self._carry_out(key, o, p)
             if o is None:
                 return None
-            again = await self._writer.write(
-                GRIDBOTS, o.raw, o.previous, gridbot_status.status(o, p), gridbot_status.urgent_part
-            )
+            after = gridbot_status.status(o, p)
+            again = await self._writer.write(GRIDBOTS, o.raw, o.previous, after, gridbot_status.urgent_part)
+            if again is None:
+                await self._executor.carry_out(GRIDBOTS, o.raw, tuple(gridbot_status.news(o.previous, after)))
         except (StaleError, TryLaterError) as failure:
             raise TryAgainError(str(failure), getattr(failure, "after", 0.0)) from failure
         except RefusedError as failure:

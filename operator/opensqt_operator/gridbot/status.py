@@ -17,7 +17,7 @@ from opensqt_operator.conditions import clip, with_times
 from opensqt_operator.gridbot.conditions import verdicts
 from opensqt_operator.gridbot.observation import Observation
 from opensqt_operator.pod_state import Stage
-from opensqt_operator.steps import Plan
+from opensqt_operator.steps import Announce, Plan
 
 _PLACES = Decimal("1e-12")
 _LARGEST = Decimal(10) ** 15
@@ -59,6 +59,16 @@ def urgent_part(status: GridBotStatus) -> object:
         [(probe.name, probe.healthy, probe.reason) for probe in status.probes],
         status.weaknesses,
     )
+
+
+def news(before: GridBotStatus, after: GridBotStatus) -> list[Announce]:
+    """What a new status says that people want to hear of, and the bot has no Event for."""
+    reached = {limit.name for limit in before.limits if limit.reached}
+    return [
+        Announce("LimitReached", f"{limit.name}: {limit.used} of {limit.limit}: no further entries", warning=True)
+        for limit in after.limits
+        if limit.reached and limit.name not in reached
+    ]
 
 
 def state(o: Observation, plan: Plan) -> str:

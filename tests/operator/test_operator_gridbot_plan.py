@@ -1,0 +1,365 @@
+"""What is done for a GridBot, and what is said of it: pure, case by case."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from opensqt.api.gridbot import GridBot
+from opensqt.bot.v1 import bot_pb2
+from opensqt_operator.gridbot.conditions import verdicts
+from opensqt_operator.gridbot.observation import Observation
+from opensqt_operator.gridbot.plan import plan
+from opensqt_operator.gridbot.resources import bot_pod, process_hash
+from opensqt_operator.gridbot.status import state, status, urgent_part
+from opensqt_operator.lines import Contact
+from opensqt_operator.names import PODS
+from opensqt_operator.options import Options
+from opensqt_operator.steps import Announce, Apply, Delete, HoldOn, LetGo, Plan, Tell
+from tests.operator.kube_client import Object
+from tests.operator.world import bot_manifest
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+OPTIONS = Options(namespaces=(), image="bot:1")
+CONNECTOR: Object = {
+    "apiVersion": "opensqt.io/v1alpha1",
+    "kind": "ExchangeConnector",
+    "metadata": {"name": "paper", "namespace": "ns"},
+    "status": {
+        "conditions": [
+            {"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        ]
+    },
+}
+
+
+def gridbot(*, generation: int = 1, held: bool = True, deleting: bool = False, **spec: Any) -> Object:
+    raw = bot_manifest("grid", **spec)
+    raw["metadata"] |= {"namespace": "ns", "uid": "bot-uid", "generation": generation, "resourceVersion": "1"}
+    if held:
+        raw["metadata"]["finalizers"] = ["opensqt.io/wind-down"]
+    if deleting:
+        raw["metadata"]["deletionTimestamp"] = "2026-01-01T12:00:00Z"
+    return raw
+
+
+def live_pod(raw: Object, *, options: Options = OPTIONS, container: Object | None = None, **more: Any) -> Object:
+    """The Pod that we made for `raw`, running."""
+    born = {**raw, "metadata": {k: v for k, v in raw["metadata"].items() if k != "deletionTimestamp"}}
+    pod = bot_pod(born, GridBot.model_validate(born), options)
+    pod["metadata"] |= {"uid": "pod-uid", "creationTimestamp": "2026-01-01T11:00:00Z", "resourceVersion": "2"}
+    pod["status"] = {
+        "phase": "Running",
+        "podIP": "10.0.0.1",
+        "containerStatuses": [
+            {
+                "name": "bot",
+                "restartCount": 0,
+                **(container or {"state": {"running": {"startedAt": "2026-01-01T11:00:01Z"}}}),
+            }
+        ],
+    }
+    pod["metadata"] |= more.pop("metadata", {})
+    pod["status"] |= more.pop("status", {})
+    return pod
+
+
+def report(**fields: Any) -> bot_pb2.Status:
+    return bot_pb2.Status(**({"epoch": 1, "generation": 1, "phase": bot_pb2.PHASE_RUNNING} | fields))
+
+
+def observe(raw: Object, pod: Object | None = None, **fields: Any) -> Observation:
+    told: bot_pb2.Status | None = fields.pop("report", None)
+    contact = Contact(told) if told is not None else Contact(None, 1.0)
+    defaults: dict[str, Any] = {
+        "connector": CONNECTOR, "contact": contact, "acknowledged": None, "told": None, "options": OPTIONS,
+        "deleting_since": NOW if "deletionTimestamp" in raw["metadata"] else None,
+    }  # fmt: skip
+    return Observation(now=NOW, raw=raw, pod=pod, **(defaults | fields))
+
+
+def kinds(p: Plan) -> list[type]:
+    return [type(step) for step in p.steps]
+
+
+def with_progress(raw: Object, reason: str) -> Object:
+    condition = {
+        "type": "Progressing",
+        "status": "True",
+        "reason": reason,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    return raw | {"status": {"conditions": [condition], "pod": "grid-bot"}}
+
+
+def announced(p: Plan) -> list[str]:
+    return [step.reason for step in p.steps if isinstance(step, Announce)]
+
+
+def test_a_new_bot_is_held_before_its_pod_is_made() -> None:
+    p = plan(observe(gridbot(held=False)))
+    assert kinds(p) == [HoldOn, Apply, Announce]
+    pod = next(step for step in p.steps if isinstance(step, Apply)).manifest
+    assert pod["metadata"]["annotations"]["opensqt.io/first-pod"] == "true"
+
+
+def test_an_orphan_to_be_is_not_held() -> None:
+    assert kinds(plan(observe(gridbot(held=False, deletionPolicy="Orphan")))) == [Apply, Announce]
+    raw = gridbot(deletionPolicy="Orphan")
+    assert kinds(plan(observe(raw, live_pod(raw), report=report()))) == [LetGo]
+
+
+def test_nothing_is_done_where_all_is_as_it_should_be() -> None:
+    raw = gridbot()
+    p = plan(observe(raw, live_pod(raw), report=report()))
+    assert p.steps == ()
+    assert not p.progressing
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"riskLimits": {"maxOpenOrders": 3, "maxLeverage": 20}},
+        {"circuitBreaker": {"maxConsecutiveLosses": 1}},
+        {"state": "Paused"},
+        {"deletionPolicy": "ClosePosition"},
+        {"deletionTimeoutSeconds": 20},
+        {"grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 3, "sellWindow": 4}},
+    ],
+    ids=lambda edit: next(iter(edit)),
+)
+def test_live_edits_are_told_and_never_roll(edit: Object) -> None:
+    pod = live_pod(gridbot())
+    p = plan(observe(gridbot(generation=2, **edit), pod, report=report()))
+    assert kinds(p) == [Tell]
+    assert plan(observe(gridbot(generation=2, **edit), pod, report=report(generation=2))).steps == ()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"grid": {"spacing": {"arithmetic": "99"}, "buyWindow": 10, "sellWindow": 10}},
+        {"order": {"quoteSize": "201"}},
+        {"leverage": 3},
+        {"journal": {"dsnSecretRef": {"name": "other"}}},
+        {"resources": {"limits": {"memory": "1Gi"}}},
+        {"image": "bot:2"},
+    ],
+    ids=lambda edit: next(iter(edit)),
+)
+def test_other_edits_roll_the_very_pod_that_was_seen(edit: Object) -> None:
+    p = plan(observe(gridbot(generation=2, **edit), live_pod(gridbot()), report=report()))
+    assert p.steps == (Delete(PODS, "grid-bot", "pod-uid"),)
+    assert p.reason == "Rolling"
+
+
+def test_another_image_of_the_operator_rolls_only_bots_without_one_of_their_own() -> None:
+    newer = Options(namespaces=(), image="bot:2")
+    raw = gridbot()
+    assert kinds(plan(observe(raw, live_pod(raw), report=report(), options=newer))) == [Delete]
+    pinned = gridbot(image="mine:1")
+    assert plan(observe(pinned, live_pod(pinned), report=report(), options=newer)).steps == ()
+
+
+def test_writing_a_default_out_rolls_nothing() -> None:
+    explicit = gridbot(side="Long", leverage=2)
+    explicit["spec"]["order"] = {"quoteSize": "200", "postOnly": True}
+    wanted = bot_pod(explicit, GridBot.model_validate(explicit), OPTIONS)
+    assert process_hash(wanted) == process_hash(live_pod(gridbot()))
+
+
+def test_a_terminating_pod_is_waited_for() -> None:
+    raw = gridbot()
+    pod = live_pod(raw, metadata={"deletionTimestamp": "2026-01-01T11:59:00Z"})
+    assert plan(observe(raw, pod, report=report())).steps == ()
+
+
+def test_a_finished_pod_is_replaced_but_not_in_a_loop() -> None:
+    raw = gridbot()
+    failed = {"phase": "Failed", "reason": "OutOfcpu", "message": "no room"}
+    assert kinds(plan(observe(raw, live_pod(raw, status=failed)))) == [Delete]
+    young = live_pod(raw, status=failed, metadata={"creationTimestamp": "2026-01-01T11:59:58Z"})
+    p = plan(observe(raw, young))
+    assert p.steps == ()
+    assert p.look_again == 8
+
+
+@pytest.mark.parametrize(
+    ("before", "event"),
+    [("Rolling", "Rolled"), ("Replacing", "Replaced"), ("UpToDate", "DriftRepaired")],
+)
+def test_why_a_pod_is_made_again_is_said(before: str, event: str) -> None:
+    assert announced(plan(observe(with_progress(gridbot(), before)))) == [event]
+
+
+@pytest.mark.parametrize("connector", [None, CONNECTOR | {"metadata": {"name": "paper", "deletionTimestamp": "x"}}])
+def test_without_a_lasting_connector_no_bot_is_started_and_none_is_stopped(connector: Object | None) -> None:
+    raw = gridbot(held=False)
+    assert plan(observe(raw, connector=connector)).steps == ()
+    held = gridbot()
+    assert plan(observe(held, live_pod(held), report=report(), connector=connector)).steps == ()
+
+
+def test_an_invalid_spec_stops_nothing_and_names_the_field_without_its_value() -> None:
+    bad = gridbot(generation=2, order={"quoteSize": "s3cret"})
+    o = observe(bad, live_pod(gridbot()), report=report())
+    p = plan(o)
+    assert p.steps == ()
+    verdict = verdicts(o, p)["Ready"]
+    assert verdict.reason == "InvalidSpec"
+    assert "order.quoteSize" in verdict.message
+    assert "s3cret" not in verdict.message
+
+
+# Deletion
+
+
+def ending(**spec: Any) -> tuple[Object, Object]:
+    return gridbot(generation=2, deleting=True, **spec), live_pod(gridbot(**spec))
+
+
+def test_a_deleted_bot_is_told_its_end_with_the_spec_it_runs() -> None:
+    raw, pod = ending()
+    raw["spec"]["order"] = {"quoteSize": "999"}
+    p = plan(observe(raw, pod, report=report()))
+    (tell,) = p.steps
+    assert isinstance(tell, Tell)
+    assert (tell.order.goal, tell.order.generation) == (bot_pb2.GOAL_STOP, 2)
+    assert '"quoteSize":"200"' in tell.order.spec_json
+
+
+def test_stopped_is_believed_only_after_the_bot_was_told() -> None:
+    raw, pod = ending(deletionPolicy="ClosePosition")
+    stopped = report(generation=2, phase=bot_pb2.PHASE_STOPPED)
+    assert kinds(plan(observe(raw, pod, report=stopped))) == [Tell]
+    assert kinds(plan(observe(raw, pod, report=stopped, acknowledged=(2, bot_pb2.GOAL_STOP)))) == [Tell]
+    done = plan(observe(raw, pod, report=stopped, acknowledged=(2, bot_pb2.GOAL_CLOSE)))
+    assert kinds(done) == [Announce, LetGo]
+
+
+def test_what_a_lost_bot_last_said_is_not_believed() -> None:
+    raw, pod = ending()
+    lost = Contact(report(generation=2, phase=bot_pb2.PHASE_STOPPED), 3.0, "UNAVAILABLE: gone")
+    o = observe(raw, pod, contact=lost, acknowledged=(2, bot_pb2.GOAL_STOP))
+    assert LetGo not in kinds(plan(o))
+
+
+def test_deletion_waits_no_longer_than_it_may_counted_from_when_it_could_act() -> None:
+    raw, pod = ending(deletionTimeoutSeconds=60)
+    winding = report(generation=2, phase=bot_pb2.PHASE_WINDING_DOWN)
+    told = (2, bot_pb2.GOAL_STOP)
+    early = observe(raw, pod, report=winding, acknowledged=told, deleting_since=NOW - timedelta(seconds=59))
+    assert plan(early).steps == ()
+    assert plan(early).look_again == 1
+    late = observe(raw, pod, report=winding, acknowledged=told, deleting_since=NOW - timedelta(seconds=60))
+    assert announced(plan(late)) == ["DeadlineExceeded"]
+
+
+def test_a_deleted_bot_without_a_pod_is_started_stopped() -> None:
+    raw, _ = ending()
+    (apply,) = plan(observe(raw)).steps
+    assert isinstance(apply, Apply)
+    started = apply.manifest["spec"]["containers"][0]["env"][0]["value"]
+    assert '"state":"Stopped"' in started
+    assert apply.manifest["metadata"]["ownerReferences"][0]["blockOwnerDeletion"] is False
+
+
+def test_without_a_connector_nothing_is_started_to_wind_down() -> None:
+    raw, _ = ending()
+    p = plan(observe(raw, connector=None))
+    assert p.steps == ()
+    assert "ConnectorNotFound" in p.message
+
+
+def test_a_first_pod_that_never_ran_leaves_nothing_behind() -> None:
+    raw, pod = ending()
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    pod = live_pod(gridbot(), container=waiting)
+    assert LetGo not in kinds(plan(observe(raw, pod)))
+    pod["metadata"]["annotations"]["opensqt.io/first-pod"] = "true"
+    assert announced(plan(observe(raw, pod))) == ["NeverStarted"]
+    raw["status"] = {"epoch": 1}
+    assert LetGo not in kinds(plan(observe(raw, pod)))
+
+
+def test_foreign_finalizers_are_left_to_their_owners() -> None:
+    raw = gridbot(held=False, deleting=True)
+    assert plan(observe(raw, live_pod(gridbot()), report=report())).steps == ()
+
+
+# A starting bot
+
+
+def test_a_starting_bot_is_told_once_and_only_what_its_pod_does_not_say() -> None:
+    raw = gridbot()
+    starting = report(generation=0, phase=bot_pb2.PHASE_STARTING, reason="ConnectorNotReady", message="no route")
+    assert plan(observe(raw, live_pod(raw), report=starting)).steps == ()
+    edited = gridbot(generation=2, state="Paused")
+    assert kinds(plan(observe(edited, live_pod(raw), report=starting))) == [Tell]
+    told = observe(edited, live_pod(raw), report=starting, told=(2, bot_pb2.GOAL_PAUSE))
+    assert plan(told).steps == ()
+    verdict = verdicts(told, plan(told))["Ready"]
+    assert (verdict.reason, verdict.message) == ("ConnectorNotReady", "no route")
+
+
+# Status
+
+
+def test_a_restarted_operator_believes_the_status_until_it_has_heard_better() -> None:
+    raw = gridbot()
+    pod = live_pod(raw)
+    o = observe(raw, pod, report=report(fills=3, last_price="1"))
+    raw["status"] = status(o, plan(o)).to_json_object()
+    silent = observe(raw, pod)
+    assert status(silent, plan(silent)) == silent.previous
+
+
+def test_numbers_are_not_urgent_and_phases_are() -> None:
+    raw = gridbot()
+    pod = live_pod(raw)
+    o = observe(raw, pod, report=report(fills=3, last_price="1"))
+    before = status(o, plan(o))
+    o = observe(raw, pod, report=report(fills=4, last_price="2", realised_pnl="1.5", unrealised_pnl="-0.5"))
+    after = status(o, plan(o))
+    assert after.pnl.total == 1
+    assert urgent_part(after) == urgent_part(before)
+    o = observe(raw, pod, report=report(fills=4, phase=bot_pb2.PHASE_HALTED, reason="X"))
+    assert urgent_part(status(o, plan(o))) != urgent_part(before)
+
+
+@pytest.mark.parametrize("text", ["", "NaN", "1e400", "rubbish", "0.0000000000000001", "-12.50", "1E+3"])
+def test_whatever_number_a_bot_may_say_the_crd_takes_what_is_written(text: str) -> None:
+    raw = gridbot()
+    o = observe(raw, live_pod(raw), report=report(position=text, realised_pnl=text, last_price="1"))
+    written = status(o, plan(o)).to_json_object()
+    assert type(status(o, plan(o))).model_validate(written) == status(o, plan(o))
+
+
+def test_states() -> None:
+    raw = gridbot()
+    pod = live_pod(raw)
+    assert state(observe(raw), Plan()) == "Pending"
+    assert state(observe(raw, live_pod(raw, container={"state": {"waiting": {}}})), Plan()) == "Starting"
+    for phase, word in {
+        bot_pb2.PHASE_STARTING: "Starting", bot_pb2.PHASE_RUNNING: "Running", bot_pb2.PHASE_PAUSED: "Paused",
+        bot_pb2.PHASE_WINDING_DOWN: "WindingDown", bot_pb2.PHASE_STOPPED: "Stopped", bot_pb2.PHASE_HALTED: "Halted",
+    }.items():  # fmt: skip
+        assert state(observe(raw, pod, report=report(phase=phase)), Plan()) == word
+    assert state(observe(raw, pod, contact=Contact(report(), 11.0)), Plan()) == "Unknown"
+    raw["status"] = {"state": "Running"}
+    assert state(observe(raw, pod, contact=Contact(report(), 9.0)), Plan()) == "Running"
+
+
+def test_transition_times_move_only_when_a_status_flips() -> None:
+    raw = gridbot()
+    pod = live_pod(raw)
+    o = observe(raw, pod, report=report())
+    raw["status"] = status(o, plan(o)).to_json_object()
+    later = NOW + timedelta(minutes=5)
+    o = Observation(
+        now=later, raw=raw, pod=pod, connector=CONNECTOR, acknowledged=None, told=None, options=OPTIONS,
+        contact=Contact(report(breaker=bot_pb2.Breaker(open=True, reason="Drawdown"))),
+    )  # fmt: skip
+    times = {condition.type: condition.last_transition_time for condition in status(o, plan(o)).conditions}
+    assert times["CircuitClosed"] == later
+    assert {when for kind, when in times.items() if kind != "CircuitClosed"} == {NOW}
