@@ -119,3 +119,25 @@ async def test_everything_is_killed_in_turn_while_trading(
     placed = {row["client_id"] for row in await _fetch(postgres_dsn, "SELECT client_id FROM paper.orders")}
     intended = {row["client_id"] for row in await _fetch(postgres_dsn, "SELECT client_id FROM opensqt.orders")}
     assert placed <= intended
+
+
+async def test_two_bots_share_a_symbol(postgres_dsn: str, tmp_path: Path) -> None:
+    market = {"symbol": SYMBOL, "model": {"seed": 7}}
+    envs = [environment(postgres_dsn, uid=uid, changes=SPACING) for uid in (UID, "another")]
+    log = tmp_path / "log"
+    async with (
+        paper_process(postgres_dsn, [market], log, speed=600) as connector,
+        bot_process(envs[0], connector.address, log) as one,
+        bot_process(envs[1], connector.address, log) as other,
+    ):
+        await _fills(one, 10)
+        await _fills(other, 10)
+        for bot in (one, other):
+            status = await bot.status()
+            assert status is not None
+            assert not status.breaker.open, status.breaker
+            assert await bot.end(signal.SIGTERM) == 0
+    shares = await _fetch(postgres_dsn, "SELECT bot_uid, client_id FROM opensqt.orders")
+    assert {row["client_id"][:9] for row in shares if row["bot_uid"] == UID}.isdisjoint(
+        row["client_id"][:9] for row in shares if row["bot_uid"] == "another"
+    )

@@ -163,3 +163,14 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         async with bot_process(env, "127.0.0.1:1", tmp_path / "second", ports=ports) as second:
             assert await asyncio.wait_for(second.process.wait(), 30) == 2
             assert f"--listen: cannot listen on 127.0.0.1:{first.port}" in second.log
+
+
+async def test_it_can_be_stopped_while_it_waits(postgres_dsn: str, tmp_path: Path) -> None:
+    async with bot_process(environment(postgres_dsn), "127.0.0.1:1", tmp_path / "log") as bot:
+
+        async def waits() -> bool:
+            status = await bot.status()
+            return status is not None and status.reason == "ConnectorNotReady"
+
+        await until(waits, seconds=30)
+        assert await bot.end(signal.SIGTERM) == 0

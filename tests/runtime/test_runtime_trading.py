@@ -7,6 +7,7 @@ import pytest
 
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.engine.actions import OrderSide
+from opensqt.exchange.v1 import exchange_pb2
 from tests.runtime.harness import UID, bot, connector, environment, until
 from tests.runtime.simulated_venue import SimulatedVenue
 
@@ -19,6 +20,12 @@ async def test_buys_below_and_sells_above(postgres_dsn: str) -> None:
         assert (status.epoch, status.generation, status.anchor_price) == (1, 1, "40000")
         venue.move("39850")
         await until(lambda: len(venue.live(OrderSide.SELL)) == 1)
+        (exit_order,) = venue.live(OrderSide.SELL)
+        await running.orders_known(len(venue.live(OrderSide.BUY)) + 1)
+        snapshot = await running.stub.GetSnapshot(pb.GetSnapshotRequest())
+        shown = next(order for order in snapshot.orders if order.client_id == exit_order.client_id)
+        assert (shown.side, shown.price, shown.quantity) == (exchange_pb2.SIDE_SELL, "40000", "0.005")
+        assert len(snapshot.orders) == len(snapshot.slots)
         venue.move("40050")
         await until(lambda: venue.position == 0)
         status = await running.when(lambda status: status.cycles == 1)

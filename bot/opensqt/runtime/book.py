@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.connector.wire import SIDE_TO_PROTO, TIME_IN_FORCE_TO_PROTO
 from opensqt.engine.client_id import Leg, parse
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import OrderFilled
 from opensqt.engine.market import Market
+from opensqt.engine.view import OrderView
 from opensqt.exchange.v1 import exchange_pb2
 from opensqt.journal.errors import JournalError
 from opensqt.journal.reader import JournalledFill, JournalReader
@@ -32,8 +34,8 @@ class Book:
         self._fills.append(fill)
 
     def orders(self) -> Sequence[exchange_pb2.Order]:
-        """What the engine holds live."""
-        return []
+        """What the engine holds live; without a status, until the exchange is known to have it."""
+        return [self._order(order) for order in self._engine.orders()]
 
     def slots(self) -> Sequence[pb.Slot]:
         return slots_of(self._engine.view().slots, self._market)
@@ -52,6 +54,21 @@ class Book:
             return await reader.recent_fills(self._bot_uid, most)
         finally:
             await reader.close()
+
+    def _order(self, order: OrderView) -> exchange_pb2.Order:
+        place = order.place
+        return exchange_pb2.Order(
+            symbol=self._market.symbol,
+            client_id=place.client_id,
+            side=SIDE_TO_PROTO[place.side],
+            type=exchange_pb2.ORDER_TYPE_MARKET if place.price is None else exchange_pb2.ORDER_TYPE_LIMIT,
+            price="" if place.price is None else plain(self._market.from_ticks(place.price)),
+            quantity=plain(self._market.from_lots(place.lots)),
+            filled=plain(self._market.from_lots(order.filled)),
+            status=exchange_pb2.ORDER_STATUS_OPEN if order.known else exchange_pb2.ORDER_STATUS_UNSPECIFIED,
+            reduce_only=place.reduce_only,
+            time_in_force=TIME_IN_FORCE_TO_PROTO[place.time_in_force],
+        )
 
     def _fill(self, fill: OrderFilled | JournalledFill) -> exchange_pb2.Fill:
         key = parse(self._bot_uid, fill.client_id)
