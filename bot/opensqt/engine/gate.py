@@ -1,12 +1,13 @@
 """The one gate that every order passes before it is placed, again or for the first time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from opensqt.engine.client_id import Leg
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
 from opensqt.engine.market import Market
+from opensqt.engine.orders import Order
 from opensqt.engine.state import State
 
 
@@ -45,22 +46,38 @@ class Exposure:
     orders: int
 
     @classmethod
-    def of(
-        cls, state: State, market: Market, mark: int, *, without_unwanted: bool = False, but: str = ""
-    ) -> "Exposure":
-        """The exposure now, the position valued at `mark`, or once all cancels are through; `but` leaves one out."""
+    def now(cls, state: State, market: Market, mark: int) -> "Exposure":
+        """All that is held, valued at `mark`, and all that is live or in doubt."""
         position = state.ledger.total.lots
         exposure = cls(position, market.notional(mark, abs(position)), 0, 0, 0)
         for order in state.orders.live.values():
-            if not (without_unwanted and order.unwanted) and order.client_id != but:
-                exposure.add(order.leg, market.notional(order.price or mark, order.remaining), order.remaining)
+            exposure.add(market, order)
         return exposure
 
-    def add(self, leg: Leg, money: int, lots: int) -> None:
+    def later(self, state: State, market: Market) -> "Exposure":
+        """What of this is left when all cancels are through."""
+        exposure = replace(self)
+        for order in state.orders.live.values():
+            if order.unwanted:
+                exposure.remove(market, order)
+        return exposure
+
+    def without(self, market: Market, order: Order) -> "Exposure":
+        exposure = replace(self)
+        exposure.remove(market, order)
+        return exposure
+
+    def add(self, market: Market, order: Order) -> None:
         self.orders += 1
-        if leg is Leg.ENTRY:
-            self.entry_lots += lots
-            self.entry_money += money
+        if order.leg is Leg.ENTRY:
+            self.entry_lots += order.remaining
+            self.entry_money += market.notional(order.price or 0, order.remaining)
+
+    def remove(self, market: Market, order: Order) -> None:
+        self.orders -= 1
+        if order.leg is Leg.ENTRY:
+            self.entry_lots -= order.remaining
+            self.entry_money -= market.notional(order.price or 0, order.remaining)
 
     @property
     def lots(self) -> int:

@@ -1,6 +1,6 @@
 """A symbol in integers: prices in ticks, quantities in lots, money in 10^-12 of the quote currency."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 
 MONEY_SCALE = 10**12
@@ -31,11 +31,11 @@ class Market:
     min_notional: int
     maker_fee_ppm: int
     taker_fee_ppm: int
+    tick_value: int = field(init=False, repr=False)
+    """Money that one lot costs at a price of one tick."""
 
-    @property
-    def tick_value(self) -> int:
-        """Money that one lot costs at a price of one tick."""
-        return to_money(self.tick_size * self.lot_size)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tick_value", to_money(self.tick_size * self.lot_size))
 
     def notional(self, price: int, lots: int) -> int:
         """Money for `lots` at `price` ticks."""

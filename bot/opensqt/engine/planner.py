@@ -30,16 +30,18 @@ class Planner:
         self._index = nearest(grid, self._price)
         self._mark = grid.level(self._index)
         """The position is valued at the grid price, so that nothing depends on where in between the price is."""
-        self._now = Exposure.of(turn.state, turn.market, self._mark)
-        self._later = Exposure.of(turn.state, turn.market, self._mark, without_unwanted=True)
+        self._now = Exposure.now(turn.state, turn.market, self._mark)
+        self._later = self._now.later(turn.state, turn.market)
         """The exposure when all cancels are through."""
         self._limit = ""
 
     def run(self) -> None:
         self._withdraw_entries()
+        self._withdraw_exits()
         self._resend()
-        self._place_exits()
-        self._place_entries()
+        if not self._state.slots.closing.order:  # else the position may be gone in a moment
+            self._place_exits()
+            self._place_entries()
         self._note_limit()
         self._forget_slots()
 
@@ -60,6 +62,13 @@ class Planner:
         while farthest_first and self._gate.too_much(self._later):
             self._withdraw(farthest_first.pop(0))
 
+    def _withdraw_exits(self) -> None:
+        """Exits of what is not held any more, as after a close that was called off; and that close itself."""
+        for order in self._state.orders.exits():
+            slot = self._state.slots.by_number[order.slot]
+            if order.remaining > slot.holding.lots:
+                self._withdraw(order)
+
     def _fits(self, order: Order) -> bool:
         """Whether the entry is one that this spec would place at its price."""
         slot = self._state.slots.by_number[order.slot]
@@ -78,8 +87,9 @@ class Planner:
             return
         withdraw(self._turn, order)
         if order.unwanted:
-            self._later = Exposure.of(self._state, self._turn.market, self._mark, without_unwanted=True)
-            self._now = Exposure.of(self._state, self._turn.market, self._mark)
+            self._later.remove(self._turn.market, order)
+            if order.client_id not in self._state.orders.live:
+                self._now.remove(self._turn.market, order)
 
     # --- what was not carried out ---
 
@@ -95,7 +105,7 @@ class Planner:
                 self._withdraw(order)
 
     def _still_closed(self, order: Order) -> Closed | None:
-        others = Exposure.of(self._state, self._turn.market, self._mark, but=order.client_id)
+        others = self._now.without(self._turn.market, order)
         if order.leg is Leg.EXIT:
             return self._gate.exit(others)
         if order.price is None or not self._in_window(order.price):
@@ -135,7 +145,7 @@ class Planner:
                 self._withdraw(exits[-1])
             else:
                 return False
-        self._later.add(Leg.EXIT, 0, 0)
+        self._later.orders += 1
         return True
 
     # --- entries ---
@@ -184,7 +194,9 @@ class Planner:
             self._withdraw(farthest_first.pop(0))
         if self._gate.entry(self._later, price, lots):
             return False
-        self._later.add(Leg.ENTRY, self._turn.market.notional(price, lots), lots)
+        self._later.orders += 1
+        self._later.entry_lots += lots
+        self._later.entry_money += self._turn.market.notional(price, lots)
         return True
 
     def _note_limit(self) -> None:
@@ -225,9 +237,8 @@ class Planner:
             slot.exits += 1
         slot.order = order.client_id
         self._state.orders.live[order.client_id] = order
-        money = self._turn.market.notional(price, lots)
-        self._now.add(leg, money, lots)
-        self._later.add(leg, money, lots)
+        self._now.add(self._turn.market, order)
+        self._later.add(self._turn.market, order)
         send(self._turn, order)
 
     def _time_in_force(self, slot: Slot) -> TimeInForce:

@@ -81,7 +81,7 @@ def _breaker(state: State) -> BreakerView:
 
 
 def _limits(state: State, market: Market, config: EngineConfig) -> tuple[LimitView, ...]:
-    exposure = Exposure.of(state, market, state.last_price)
+    exposure = Exposure.now(state, market, state.last_price)
     limits = [LimitView("maxOpenOrders", exposure.orders, config.max_open_orders, Unit.ORDERS, False)]
     if config.max_position:
         limits.append(LimitView("maxPosition", exposure.lots, config.max_position, Unit.LOTS, False))

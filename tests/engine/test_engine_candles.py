@@ -1,0 +1,159 @@
+"""Real candles, played as four prices each, to the engine and to a naive grid: the same fills, the same money."""
+
+import csv
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from opensqt.engine.actions import Action, Cancel, Notify, OrderSide, Place
+from opensqt.engine.config import EngineConfig
+from opensqt.engine.events import OrderFilled, OrderReported, OrderState, PriceChanged
+from opensqt.engine.market import Market, from_money, to_money
+from tests.engine.naive_grid import NaiveGrid
+from tests.engine.rig import CONFIG, Rig
+
+CANDLES = 4000
+FEE = Decimal("0.0002")
+
+
+@dataclass(frozen=True)
+class Case:
+    file: str
+    tick: str
+    lot: str
+    interval: str
+    quote_size: str
+    window: int
+
+
+CASES = [
+    Case("btc-perp-2022-01-1m", "0.5", "0.001", "50", "300", 10),
+    Case("btc-perp-2022-01-1m", "0.5", "0.001", "12.5", "500", 4),
+    Case("dogeusdt-2025-06-1m", "0.00001", "1", "0.0004", "50", 12),
+]
+
+
+def path_of(file: Path) -> Iterator[Decimal]:
+    """Open, low, high, close of a candle that rises, open, high, low, close of one that falls."""
+    with gzip.open(file, "rt") as lines:
+        for row in islice(csv.DictReader(lines), CANDLES):
+            first, low, high, last = (Decimal(row[name]) for name in ("open", "low", "high", "close"))
+            yield from (first, low, high, last) if last >= first else (first, high, low, last)
+
+
+def touches(price: int, place: Place) -> bool:
+    """Whether the order fills at this price."""
+    assert place.price is not None
+    return price <= place.price if place.side is OrderSide.BUY else price >= place.price
+
+
+class TouchingVenue:
+    """Fills an order, wholly and at its price, when a price touches it; dearest buys and cheapest sells first."""
+
+    def __init__(self, market: Market, rig: Rig) -> None:
+        self.market = market
+        self.rig = rig
+        self.resting: dict[str, Place] = {}
+        self.fills: list[tuple[str, Decimal, Decimal]] = []
+
+    def play(self, price: int) -> None:
+        for side, sign in ((OrderSide.BUY, 1), (OrderSide.SELL, -1)):
+            touched = [p for p in self.resting.values() if p.side is side and touches(price, p)]
+            for place in sorted(touched, key=lambda place: -(place.price or 0) * sign):
+                self.fill(place)
+        self.carry_out(self.rig.feed(PriceChanged(self.rig.now, price)), price)
+
+    def fill(self, place: Place) -> None:
+        assert place.price is not None
+        del self.resting[place.client_id]
+        fee = to_money(from_money(self.market.notional(place.price, place.lots)) * FEE)
+        trade = f"t{len(self.fills)}"
+        self.fills.append((place.side, self.market.from_ticks(place.price), self.market.from_lots(place.lots)))
+        event = OrderFilled(self.rig.now, place.client_id, trade, place.price, place.lots, fee, maker=True)
+        self.carry_out(self.rig.feed(event), None)
+
+    def carry_out(self, actions: list[Action], price: int | None) -> None:
+        for action in actions:
+            match action:
+                case Place(client_id):
+                    assert action.price is not None
+                    if price is not None:
+                        assert action.price < price if action.side is OrderSide.BUY else action.price > price
+                    self.resting[client_id] = action
+                    self.carry_out(self.rig.feed(OrderReported(self.rig.now, client_id, OrderState.OPEN, 0)), price)
+                case Cancel(client_id):
+                    del self.resting[client_id]
+                    report = OrderReported(self.rig.now, client_id, OrderState.CANCELLED, 0)
+                    self.carry_out(self.rig.feed(report), price)
+                case _:
+                    assert isinstance(action, Notify)
+
+
+def market_of(case: Case) -> Market:
+    return Market("X/USDT:USDT", Decimal(case.tick), Decimal(case.lot), 1, to_money(Decimal(5)), 200, 500)
+
+
+def config_of(case: Case, market: Market) -> EngineConfig:
+    return replace(
+        CONFIG,
+        step=market.to_ticks(Decimal(case.interval)),
+        buy_window=case.window,
+        sell_window=case.window,
+        order_money=to_money(Decimal(case.quote_size)),
+        max_open_orders=1000,
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.file[:4]}-{case.interval}")
+def test_the_engine_trades_as_the_naive_grid_does(case: Case, candle_file: Callable[[str], Path]) -> None:
+    market = market_of(case)
+    rig = Rig(config_of(case, market), market=market)
+    venue = TouchingVenue(market, rig)
+    naive = NaiveGrid(Decimal(case.interval), case.window, Decimal(case.quote_size), Decimal(case.lot), FEE)
+    for number, price in enumerate(path_of(candle_file(case.file))):
+        rig.now += 15_000_000
+        venue.play(market.to_ticks(price))
+        naive.price(price)
+        if number % 50 == 0:
+            assert venue.fills[-20:] == naive.fills[-20:]
+            resting = sorted(market.from_ticks(p.price or 0) for p in venue.resting.values() if p.side is OrderSide.BUY)
+            assert resting == sorted(naive.buys)
+    view = rig.engine.view()
+    assert venue.fills == naive.fills
+    assert len(naive.fills) > 300
+    assert market.from_lots(view.position) == naive.position
+    assert from_money(view.realised) == naive.realised
+    assert from_money(view.fees) == naive.fees
+    assert from_money(view.unrealised) == naive.unrealised
+    assert view.fills == len(naive.fills)
+
+    again = rig.replayed()
+    assert again.snapshot() == rig.engine.snapshot()
+
+
+def test_skipping_quiet_prices_changes_nothing(candle_file: Callable[[str], Path]) -> None:
+    """As lockstep does: prices in the quiet band are not even shown to the engine, unless an order fills."""
+    case = CASES[0]
+    market = market_of(case)
+    config = replace(config_of(case, market), max_drawdown=to_money(Decimal(40)), cooldown=3600 * 1_000_000)
+    shown, skipped = (TouchingVenue(market, Rig(config, market=market)) for _ in range(2))
+    for price in islice(path_of(candle_file(case.file)), 8000):
+        ticks = market.to_ticks(price)
+        shown.rig.now += 15_000_000
+        skipped.rig.now += 15_000_000
+        shown.play(ticks)
+        low, high = skipped.rig.engine.quiet_band()
+        fills = any(
+            (p.price or 0) >= ticks if p.side is OrderSide.BUY else (p.price or 0) <= ticks
+            for p in skipped.resting.values()
+        )
+        if fills or (low is not None and ticks <= low) or (high is not None and ticks >= high):
+            skipped.play(ticks)
+    assert shown.rig.engine.view().breaker.trips > 0
+    assert skipped.fills == shown.fills
+    assert skipped.rig.engine.view().breaker == shown.rig.engine.view().breaker
