@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 import structlog
-from asyncpg.prepared_stmt import PreparedStatement
 
 from opensqt.engine.actions import Action
 from opensqt.engine.codec import decode_event
 from opensqt.engine.events import Event
 from opensqt.journal import statements
 from opensqt.journal.errors import Fenced, JournalDiverged, JournalMisconfigured
-from opensqt.journal.postgres import Connection, connect, migrate, redacted, typed_errors
-from opensqt.journal.rows import Rows, columns
+from opensqt.journal.postgres import POINT_LOOKUPS, Connection, connect, migrate, redacted, typed_errors
+from opensqt.journal.rows import Rows
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,6 @@ class Journal:
         self._application = application
         self._timeout = timeout
         self._connection: Connection | None = None
-        self._append: PreparedStatement[Any] | None = None
         self._lock = asyncio.Lock()
         self.epoch = 0
         """This instance's epoch: 1, 2, 3, …"""
@@ -61,17 +60,12 @@ class Journal:
         `timeout` is in seconds, for each statement. Raises JournalUnreachable, JournalMisconfigured.
         """
         journal = cls(dsn, bot_uid, f"opensqt bot {namespace}/{name}", timeout)
-        connection = await connect(dsn, application=journal._application, timeout=timeout)
-        try:
-            with typed_errors(dsn):
-                await migrate(connection, SCHEMA, MIGRATIONS)
-                row = await connection.fetchrow(statements.TAKE_EPOCH, bot_uid, namespace, name, symbol)
-                await journal._adopt(connection)
-        except BaseException:
-            connection.terminate()
-            raise
+        connection = await journal._connected()
+        with journal._dropped_on_failure(), typed_errors(dsn):
+            await migrate(connection, SCHEMA, MIGRATIONS)
+            row = await connection.fetchrow(statements.TAKE_EPOCH, bot_uid, namespace, name, symbol)
         if row is None:
-            connection.terminate()
+            await journal.close()
             raise JournalMisconfigured(f"the journal of bot {bot_uid} is of another symbol than {symbol}")
         journal.epoch, journal.seq = row["epoch"], row["last_seq"]
         log.info("journal.opened", bot_uid=bot_uid, epoch=journal.epoch, seq=journal.seq, database=redacted(dsn))
@@ -108,11 +102,11 @@ class Journal:
             rows = Rows.of(events, actions, self.seq + 1)
             connection = await self._connected()
             with self._dropped_on_failure(), typed_errors(self._dsn):
-                assert self._append is not None  # noqa: S101 - comes with the connection
-                done = await self._append.fetchval(
-                    self._bot_uid, self.epoch, self.seq, rows.times, rows.events,
-                    *columns(rows.placed, 7), *columns(rows.reported, 3), *columns(rows.filled, 8),
-                )  # fmt: skip
+                statement = statements.append(tuple(rows.parts))
+                columns = chain.from_iterable(rows.parts.values())
+                done = await connection.fetchval(
+                    statement, self._bot_uid, self.epoch, self.seq, rows.times, rows.events, *columns
+                )
                 if not done:
                     await self._check_appended(connection, rows.events)
             self.seq += len(events)
@@ -144,16 +138,10 @@ class Journal:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            connection = await connect(self._dsn, application=self._application, timeout=self._timeout)
-            with self._dropped_on_failure(), typed_errors(self._dsn):
-                await self._adopt(connection)
-            return connection
+            self._connection = await connect(
+                self._dsn, application=self._application, timeout=self._timeout, settings=POINT_LOOKUPS
+            )
         return self._connection
-
-    async def _adopt(self, connection: Connection) -> None:
-        """Prepares the statement, so that an append is one round trip from the first on."""
-        self._connection = connection
-        self._append = await connection.prepare(statements.APPEND)
 
     @contextmanager
     def _dropped_on_failure(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
@@ -75,14 +75,30 @@ def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-async def connect(dsn: str, *, application: str, timeout: float = 10.0) -> Connection:
+POINT_LOOKUPS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+}
+"""For a connection whose statements find a few rows by key: one plan, made once, that stays right as tables grow.
+
+Left to itself the planner reads a young table whole, until that is analysed for the first time.
+"""
+
+
+async def connect(
+    dsn: str, *, application: str, timeout: float = 10.0, settings: Mapping[str, str] | None = None
+) -> Connection:
     """A connection whose commits are durable when they return; `timeout` (seconds) is for connecting and each command.
 
     Raises JournalUnreachable and JournalMisconfigured.
     """
     with _valid_dsn(dsn), typed_errors(dsn):
         return await asyncpg.connect(
-            dsn, timeout=timeout, command_timeout=timeout, server_settings=_settings(application)
+            dsn,
+            timeout=timeout,
+            command_timeout=timeout,
+            max_cached_statement_lifetime=0,  # prepared once, each statement is one round trip
+            server_settings={**_settings(application), **(settings or {})},
         )
 
 

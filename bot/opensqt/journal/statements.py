@@ -3,7 +3,12 @@
 The fence locks that row. Under READ COMMITTED an append that meets a take-over in flight waits for it, then sees the
 new epoch and writes nothing; a take-over that meets an append waits for it, and so loads what it wrote. `last_seq`
 makes the log gapless and a late duplicate of an append harmless.
+
+An append finds rows by key alone: the fence through its primary key, the others as conflicts. So its plan cannot go
+wrong while the tables are young and not analysed.
 """
+
+from functools import cache
 
 TAKE_EPOCH = """
 INSERT INTO opensqt.bots AS bot (bot_uid, namespace, name, symbol, epoch)
@@ -14,7 +19,7 @@ WHERE bot.symbol = excluded.symbol
 RETURNING epoch, last_seq
 """
 
-APPEND = """
+_LOGGED = """
 WITH fence AS (
     UPDATE opensqt.bots SET last_seq = $3 + cardinality($5::json[])
     WHERE bot_uid = $1 AND epoch = $2 AND last_seq = $3
@@ -23,30 +28,53 @@ WITH fence AS (
     INSERT INTO opensqt.events (bot_uid, seq, epoch, time, event)
     SELECT bot_uid, $3 + row.number, $2, row.time, row.event
     FROM fence, unnest($4::bigint[], $5::json[]) WITH ORDINALITY AS row (time, event, number)
-), placed AS (
+)"""
+
+_PLACED = """
     INSERT INTO opensqt.orders AS known
-        (bot_uid, client_id, side, price, lots, reduce_only, time_in_force, filled, status, placed_seq)
-    SELECT bot_uid, row.client_id, row.side, row.price, row.lots, row.reduce_only, row.time_in_force, row.filled,
-        'Intended', $3 + cardinality($5::json[])
-    FROM fence, unnest($6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::boolean[], $11::text[], $12::bigint[])
-        AS row (client_id, side, price, lots, reduce_only, time_in_force, filled)
-    ON CONFLICT (bot_uid, client_id) DO UPDATE SET
-        status = 'Intended', filled = greatest(known.filled, excluded.filled), placements = known.placements + 1
-), reported AS (
-    UPDATE opensqt.orders AS known SET status = row.status, filled = greatest(known.filled, row.filled)
-    FROM fence, unnest($13::text[], $14::text[], $15::bigint[]) AS row (client_id, status, filled)
-    WHERE known.bot_uid = fence.bot_uid AND known.client_id = row.client_id
-        AND (known.status NOT IN ('Filled', 'Cancelled', 'Rejected', 'Expired')
-            OR row.status IN ('Filled', 'Cancelled', 'Rejected', 'Expired'))
-), filled AS (
-    INSERT INTO opensqt.fills (bot_uid, trade_id, client_id, seq, time, price, lots, fee, maker)
-    SELECT bot_uid, row.*
-    FROM fence, unnest($16::text[], $17::text[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
-        $22::numeric[], $23::boolean[]) AS row (trade_id, client_id, seq, time, price, lots, fee, maker)
-    ON CONFLICT (bot_uid, trade_id) DO NOTHING
-)
-SELECT count(*) FROM fence
+        (bot_uid, client_id, side, price, lots, reduce_only, time_in_force, first_seq, last_seq)
+    SELECT bot_uid, row.*, $3 + cardinality($5::json[]), $3 + cardinality($5::json[])
+    FROM fence, unnest({columns}) AS row
+    ON CONFLICT (bot_uid, client_id) DO UPDATE SET last_seq = excluded.last_seq, placements = known.placements + 1
 """
+
+_REPORTED = """
+    INSERT INTO opensqt.reports AS known (bot_uid, client_id, seq, status, filled)
+    SELECT bot_uid, row.* FROM fence, unnest({columns}) AS row
+    ON CONFLICT (bot_uid, client_id) DO UPDATE
+    SET seq = excluded.seq, status = excluded.status, filled = greatest(known.filled, excluded.filled)
+    WHERE known.status NOT IN ('Filled', 'Cancelled', 'Rejected', 'Expired')
+        OR excluded.status IN ('Filled', 'Cancelled', 'Rejected', 'Expired')
+"""
+
+_FILLED = """
+    INSERT INTO opensqt.fills (bot_uid, trade_id, client_id, seq, time, price, lots, fee, maker)
+    SELECT bot_uid, row.* FROM fence, unnest({columns}) AS row
+    ON CONFLICT (bot_uid, trade_id) DO NOTHING
+"""
+
+PARTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "placed": (("text", "text", "bigint", "bigint", "boolean", "text"), _PLACED),
+    "reported": (("text", "bigint", "text", "bigint"), _REPORTED),
+    "filled": (("text", "text", "bigint", "bigint", "bigint", "bigint", "numeric", "boolean"), _FILLED),
+}
+"""What an append may write beside its events: the types of its columns, and how."""
+
+
+@cache
+def append(parts: tuple[str, ...]) -> str:
+    """The append with these parts; each part that it has costs time, whether there is anything in it or not.
+
+    Parameters: bot uid, epoch, last seq, times and events (arrays), then the columns of each part (arrays).
+    """
+    statement, number = _LOGGED, 6
+    for part in parts:
+        types, insert = PARTS[part]
+        columns = ", ".join(f"${number + place}::{kind}[]" for place, kind in enumerate(types))
+        statement += f", {part} AS ({insert.format(columns=columns)})"
+        number += len(types)
+    return f"{statement}\nSELECT count(*) FROM fence"
+
 
 BOT = "SELECT epoch, last_seq FROM opensqt.bots WHERE bot_uid = $1"
 
@@ -80,12 +108,14 @@ FILLS = f"{_FILL} AND (fill.seq, fill.trade_id) > ($2, $3) ORDER BY fill.seq, fi
 RECENT_FILLS = f"{_FILL} ORDER BY fill.seq DESC, fill.trade_id DESC LIMIT $2"
 
 ORDERS = """
-SELECT placed.placed_seq, placed.client_id, event.time, placed.side, placed.price, placed.lots, placed.reduce_only,
-    placed.time_in_force, placed.status, placed.filled, placed.placements
+SELECT placed.first_seq AS placed_seq, placed.client_id, event.time, placed.side, placed.price, placed.lots,
+    placed.reduce_only, placed.time_in_force, placed.placements, coalesce(report.filled, 0) AS filled,
+    CASE WHEN report.seq > placed.last_seq THEN report.status ELSE 'Intended' END AS status
 FROM opensqt.orders AS placed
-LEFT JOIN opensqt.events AS event ON event.bot_uid = placed.bot_uid AND event.seq = placed.placed_seq
-WHERE placed.bot_uid = $1 AND (placed.placed_seq, placed.client_id) > ($2, $3)
-ORDER BY placed.placed_seq, placed.client_id LIMIT $4
+LEFT JOIN opensqt.reports AS report USING (bot_uid, client_id)
+LEFT JOIN opensqt.events AS event ON event.bot_uid = placed.bot_uid AND event.seq = placed.first_seq
+WHERE placed.bot_uid = $1 AND (placed.first_seq, placed.client_id) > ($2, $3)
+ORDER BY placed.first_seq, placed.client_id LIMIT $4
 """
 
 BOTS = """

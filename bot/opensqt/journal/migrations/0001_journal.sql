@@ -33,7 +33,7 @@ CREATE TABLE snapshots (
     PRIMARY KEY (bot_uid, seq)
 );
 
--- What was intended, committed before it was sent, and what became of it as far as the log tells.
+-- What was intended, committed before it was sent. Given out again, it is the same order under the same client id.
 CREATE TABLE orders (
     bot_uid       text NOT NULL,
     client_id     text NOT NULL,
@@ -42,13 +42,22 @@ CREATE TABLE orders (
     lots          bigint NOT NULL,
     reduce_only   boolean NOT NULL,
     time_in_force text NOT NULL,
-    status        text NOT NULL,
-    filled        bigint NOT NULL DEFAULT 0,
-    placed_seq    bigint NOT NULL, -- the last event of the commit that first intended it
-    placements    integer NOT NULL DEFAULT 1, -- how often it was given out, always under the same client id
+    first_seq     bigint NOT NULL, -- the last event of the commit that first intended it
+    last_seq      bigint NOT NULL, -- and of the one that last gave it out
+    placements    integer NOT NULL DEFAULT 1,
     PRIMARY KEY (bot_uid, client_id)
-) WITH (fillfactor = 80);
-CREATE INDEX orders_by_time ON orders (bot_uid, placed_seq, client_id);
+) WITH (fillfactor = 90);
+CREATE INDEX orders_by_seq ON orders (bot_uid, first_seq, client_id);
+
+-- The furthest that the exchange has said of an order: news may come out of order, what has ended stays ended.
+CREATE TABLE reports (
+    bot_uid   text NOT NULL,
+    client_id text NOT NULL,
+    seq       bigint NOT NULL, -- the event that said so
+    status    text NOT NULL,
+    filled    bigint NOT NULL, -- lots, cumulative
+    PRIMARY KEY (bot_uid, client_id)
+) WITH (fillfactor = 70);
 
 -- Trades, once each: the position is their sum.
 CREATE TABLE fills (

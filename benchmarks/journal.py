@@ -1,0 +1,142 @@
+"""The journal's append beside what it stands on: a bare write + fdatasync, and a bare INSERT through asyncpg.
+
+Interleaved rounds in one run, medians; the machine is noisy, so read the ratios. Target: an append of one event and one
+order at most 3 times a write + fdatasync. `--dsn` measures another database than an embedded one.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from opensqt.engine.actions import OrderSide, Place, TimeInForce
+from opensqt.engine.codec import encode_event
+from opensqt.engine.events import OrderReported, OrderState
+from opensqt.journal.embedded import EmbeddedPostgres
+from opensqt.journal.journal import Journal
+from opensqt.journal.postgres import Connection, connect
+
+ROUNDS = 5
+REPETITIONS = 200
+BATCHES = (1, 20, 100)
+TARGET = 3.0
+
+Operation = Callable[[int], Awaitable[None]]
+
+
+def event(number: int) -> OrderReported:
+    return OrderReported(time=number, client_id=f"oabcdefghe{number:08}", state=OrderState.OPEN, filled=0)
+
+
+def order(number: int) -> Place:
+    client_id = f"oabcdefghx{number:08}"
+    return Place(client_id, OrderSide.BUY, 400_000, 5, reduce_only=False, time_in_force=TimeInForce.POST_ONLY)
+
+
+@contextmanager
+def written_file(folder: str) -> Iterator[Operation]:
+    """Writes one event to a file of WAL-like blocks and makes it durable."""
+    block = json.dumps(encode_event(event(1))).encode().ljust(512)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(16 * 2**20))  # allocated before, as WAL is
+        os.fsync(file.fileno())
+
+        async def write(number: int) -> None:
+            os.pwrite(file.fileno(), block, number * len(block) % (16 * 2**20))
+            os.fdatasync(file.fileno())
+
+        yield write
+
+
+async def bare_insert(connection: Connection) -> Operation:
+    await connection.execute("DROP TABLE IF EXISTS bare; CREATE TABLE bare (seq bigint PRIMARY KEY, event json)")
+    statement = await connection.prepare("INSERT INTO bare VALUES ($1, $2)")
+
+    async def insert(number: int) -> None:
+        await statement.fetch(number, json.dumps(encode_event(event(number))))
+
+    return insert
+
+
+def append(journal: Journal, batch: int) -> Operation:
+    async def run(number: int) -> None:
+        numbers = range(number * 1000, number * 1000 + batch)
+        await journal.append([event(each) for each in numbers], [order(each + batch * 10**7) for each in numbers])
+
+    return run
+
+
+async def measured(operation: Operation, start: int) -> list[float]:
+    """Milliseconds of each repetition."""
+    durations = []
+    for number in range(start, start + REPETITIONS):
+        before = time.perf_counter()
+        await operation(number)
+        durations.append(1000 * (time.perf_counter() - before))
+    return durations
+
+
+async def compare(dsn: str, folder: str) -> bool:
+    """Prints the table; returns whether the target is met."""
+    connection = await connect(dsn, application="benchmark")
+    identity = f"benchmark-{time.time_ns()}"
+    journal = await Journal.open(dsn, bot_uid=identity, namespace="benchmark", name=identity, symbol="BTC/USDT:USDT")
+    with written_file(folder) as write:
+        operations: dict[str, tuple[int, Operation]] = {
+            "write + fdatasync": (1, write),
+            "bare INSERT, asyncpg": (1, await bare_insert(connection)),
+            **{f"append, {batch} events + orders": (batch, append(journal, batch)) for batch in BATCHES},
+        }
+        rounds: dict[str, list[list[float]]] = {name: [] for name in operations}
+        for number in range(ROUNDS + 1):
+            for name, (_, operation) in operations.items():
+                durations = await measured(operation, number * REPETITIONS)
+                if number:  # the first round warms up
+                    rounds[name].append(durations)
+    await journal.close()
+    await connection.execute("DROP TABLE bare")
+    await connection.close()
+    return report({name: batch for name, (batch, _) in operations.items()}, rounds)
+
+
+def report(batches: dict[str, int], rounds: dict[str, list[list[float]]]) -> bool:
+    base, *_ = rounds
+    print(f"{'':32}{'p50 ms':>9}{'p99 ms':>9}{'rows/s':>12}{'ratio':>9}")
+    ratios = {}
+    for name, durations in rounds.items():
+        p50 = statistics.median(statistics.median(each) for each in durations)
+        p99 = statistics.median(statistics.quantiles(each, n=100)[98] for each in durations)
+        ratios[name] = statistics.median(
+            statistics.median(mine) / statistics.median(bare)
+            for mine, bare in zip(durations, rounds[base], strict=True)
+        )
+        print(f"{name:32}{p50:9.3f}{p99:9.3f}{1000 * batches[name] / p50:12,.0f}{ratios[name]:9.2f}")
+    single = ratios["append, 1 events + orders"]
+    print(
+        f"an append of one: {single:.2f} x write + fdatasync; target {TARGET:.1f}: {'met' if single <= TARGET else 'MISSED'}"
+    )
+    return single <= TARGET
+
+
+async def main() -> bool:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dsn", help="a PostgreSQL to measure; without it an embedded one")
+    options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    with tempfile.TemporaryDirectory(prefix="opensqt-", dir=Path.cwd()) as folder:
+        if options.dsn:
+            return await compare(options.dsn, folder)
+        async with EmbeddedPostgres(Path(folder) / "postgres") as server:
+            return await compare(server.dsn, folder)
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if asyncio.run(main()) else 1)
