@@ -70,7 +70,10 @@ class Binance(Dialect):
         fills_page=1000,
         orders_page=None,
         dead_man_switch="POST /fapi/v1/countdownCancelAll, per symbol",
-        weaknesses=("an order that was cancelled without a fill can be looked up for 3 days only",),
+        weaknesses=(
+            "a client id is refused a second time only while its first order is open",
+            "an order that was cancelled without a fill can be looked up for 3 days only",
+        ),
     )
 
     def rejection(self, info: Json) -> Rejection | None:
