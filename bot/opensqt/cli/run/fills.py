@@ -1,7 +1,6 @@
 """The journal's fills in decimals, each once."""
 
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from opensqt.engine.market import Market, from_money
@@ -26,38 +25,31 @@ class Fill:
 
 @dataclass(slots=True)
 class FillLog:
-    """One bot's fills: `newer` returns what has come since it was last asked."""
+    """One bot's fills: `newer` returns what has come after `last`, and since it was last asked."""
 
-    reader: JournalReader
     bot_uid: str
     market: Market
-    _last: JournalledFill | None = None
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    last: JournalledFill | None = None
 
-    async def recent(self, limit: int) -> list[Fill]:
-        """The last ones, oldest first; `newer` goes on after them. Raises JournalError."""
-        async with self._lock:
-            fills = await self.reader.recent_fills(self.bot_uid, limit)
-            self._last = fills[-1] if fills else None
-            return [self._in_decimals(fill) for fill in fills]
+    async def newer(self, reader: JournalReader) -> list[Fill]:
+        """Raises JournalError; then it was not asked."""
+        fills: list[JournalledFill] = []
+        last = self.last
+        while page := await reader.fills(self.bot_uid, after=last, limit=_PAGE):
+            fills += page
+            last = page[-1]
+        self.last = last
+        return [in_decimals(fill, self.market) for fill in fills]
 
-    async def newer(self) -> list[Fill]:
-        """Raises JournalError."""
-        async with self._lock:
-            fills: list[JournalledFill] = []
-            while page := await self.reader.fills(self.bot_uid, after=self._last, limit=_PAGE):
-                fills += page
-                self._last = page[-1]
-            return [self._in_decimals(fill) for fill in fills]
 
-    def _in_decimals(self, fill: JournalledFill) -> Fill:
-        return Fill(
-            time_us=fill.time,
-            side=fill.side or "",
-            price=self.market.from_ticks(fill.price),
-            quantity=self.market.from_lots(fill.lots),
-            fee=from_money(fill.fee),
-            maker=fill.maker,
-            client_id=fill.client_id,
-            trade_id=fill.trade_id,
-        )
+def in_decimals(fill: JournalledFill, market: Market) -> Fill:
+    return Fill(
+        time_us=fill.time,
+        side=fill.side or "",
+        price=market.from_ticks(fill.price),
+        quantity=market.from_lots(fill.lots),
+        fee=from_money(fill.fee),
+        maker=fill.maker,
+        client_id=fill.client_id,
+        trade_id=fill.trade_id,
+    )

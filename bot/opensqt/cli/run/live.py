@@ -38,10 +38,10 @@ class LiveScreen:
         """The newest picture."""
 
     def step(self, text: str) -> None:
-        self._console.print(Text(text, style="dim"))
+        self._console.print(Text(text, style="dim"), soft_wrap=True)
 
     def trouble(self, text: str) -> None:
-        self._console.print(Text(f"! {text}", style="red"))
+        self._console.print(Text(f"! {text}", style="red"), soft_wrap=True)
 
     def event(self, bot: str, reason: str, message: str) -> None:
         self.notes.append(Text(f"{bot}: {reason}: {message}", overflow="ellipsis", no_wrap=True))
@@ -58,7 +58,7 @@ class LiveScreen:
     def summary(self, document: dict[str, Any]) -> None:
         self.close()
         for line in summary_lines(document):
-            self._console.print(Text(line, style="red" if line.startswith("!") else ""))
+            self._console.print(Text(line, style="red" if line.startswith("!") else ""), soft_wrap=True)
 
     def close(self) -> None:
         if self._live.is_started:

@@ -81,7 +81,8 @@ def _documents(file: Path) -> Iterator[tuple[int, Any]]:
             if document is not None:
                 yield number, document
     except yaml.YAMLError as error:
-        raise ManifestError(f"{file}: is not YAML: {' '.join(str(error).split())}") from None
+        where = " ".join(str(error).split()).replace('in "<unicode string>", ', "in ")
+        raise ManifestError(f"{file}: is not valid YAML: {where}") from None
 
 
 class _StrictLoader(yaml.SafeLoader):

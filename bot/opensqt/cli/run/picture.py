@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from opensqt.api.gridbot import GridBot, GridBotStatus
+from opensqt.api.gridbot import GridBot, GridBotStatus, RunState
 from opensqt.api.meta import Condition, ConditionStatus
 from opensqt.api.report import with_report
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.cli.run.fills import Fill
 from opensqt.cli.run.follow import BotView, ConnectorView
 
+_WANTED = {
+    RunState.RUNNING: pb.PHASE_RUNNING,
+    RunState.PAUSED: pb.PHASE_PAUSED,
+    RunState.STOPPED: pb.PHASE_STOPPED,
+}
 _LIST_PATH = re.compile(r'\[\?\(@\.(\w+)=="(\w+)"\)\]')
 
 
@@ -77,7 +82,7 @@ def readiness(view: BotView) -> tuple[bool, str, str]:
     """Whether the bot does what it is asked, with reason and message."""
     status = view.status
     unhealthy = [probe for probe in status.probes if not probe.healthy]
-    if status.phase in {pb.PHASE_HALTED, pb.PHASE_STARTING, pb.PHASE_WINDING_DOWN, pb.PHASE_UNSPECIFIED}:
+    if status.phase != _WANTED[view.planned.resource.spec.state]:
         return False, status.reason or view.state, status.message
     if unhealthy:
         return False, f"{unhealthy[0].name}Unhealthy", f"{unhealthy[0].reason}: {unhealthy[0].message}"

@@ -10,6 +10,7 @@ from opensqt.cli.run.screen import Screen
 from opensqt.cli.run.session import Ending, Session
 from opensqt.cli.run.state import State
 from opensqt.journal.embedded import EmbeddedPostgres
+from opensqt.journal.postgres import connect
 
 EXIT_INTERRUPTED = 130
 _THROW_AWAY = {"fsync": "off", "full_page_writes": "off"}
@@ -26,9 +27,17 @@ async def play(
             screen.step(f"starting PostgreSQL in {state.folder / 'postgres'}")
             postgres = EmbeddedPostgres(state.folder / "postgres", settings=_THROW_AWAY if throw_away else {})
             dsn = (await stack.enter_async_context(postgres)).dsn
+        else:
+            await _check_reachable(dsn)
         session = Session(plan, state, screen, dsn=dsn, until_end=until_end)
         signals.attach(session)
         return await session.run()
+
+
+async def _check_reachable(dsn: str) -> None:
+    """Once, before anything is started; later, each process waits for its database. Raises JournalError."""
+    connection = await connect(dsn, application="opensqt run")
+    await connection.close()
 
 
 class _Signals:

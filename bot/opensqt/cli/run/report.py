@@ -32,7 +32,7 @@ async def report(bots: Sequence[BotView], connectors: Sequence[ConnectorView], d
             uid, symbol = planned.resource.metadata.uid, planned.resource.spec.symbol
             client = clients[id(planned.connector)]
             (rules,) = await client.symbols([symbol])
-            fills = await FillLog(reader, uid, market_of(rules)).newer()
+            fills = await FillLog(uid, market_of(rules)).newer(reader)
             orders = await client.open_orders(symbol, client_id_prefix(uid))
             documents.append(_bot(view, fills, orders, accounts[id(planned.connector)]))
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from opensqt.bot.v1 import bot_pb2 as pb
-from opensqt.cli.run.fills import Fill, FillLog
+from opensqt.cli.run.fills import Fill, FillLog, in_decimals
 from opensqt.cli.run.follow import BotView, ConnectorView
 from opensqt.cli.run.picture import Picture, columns, progress, row
 from opensqt.cli.run.plan import Plan, PlannedBot, PlannedConnector
@@ -22,7 +22,7 @@ from opensqt.cli.run.supervisor import Death, Supervised
 from opensqt.connector.client import ExchangeClient
 from opensqt.connector.venue import VenueError
 from opensqt.journal.errors import JournalError
-from opensqt.journal.reader import JournalReader
+from opensqt.journal.reader import JournalledFill, JournalReader
 from opensqt.runtime.translation import market_of
 
 REFRESH_SECONDS = 0.25
@@ -63,6 +63,7 @@ class Session:
         self._processes: list[Supervised] = []
         self._deaths: dict[str, int] = {}
         self._recent: deque[tuple[str, str, Fill]] = deque(maxlen=FILLS_SHOWN)
+        self._earlier: dict[str, list[JournalledFill]] = {}
         self._reader: JournalReader | None = None
         self._interrupted = asyncio.Event()
         self._failure: str | None = None
@@ -82,6 +83,7 @@ class Session:
     async def run(self) -> Ending:
         """Plays to the end of the data, a failure or `interrupt`."""
         async with AsyncExitStack() as stack:
+            await self._load_earlier_fills()
             supervising = self._start_processes()
             stack.push_async_callback(self._stop_processes, supervising)
             followers = [
@@ -182,33 +184,49 @@ class Session:
             )
         )
 
+    async def _load_earlier_fills(self) -> None:
+        """Before any bot runs: what is in the journal now is of earlier runs."""
+        try:
+            reader = await JournalReader.open(self._dsn)
+        except JournalError:
+            return  # there is no journal yet
+        try:
+            for view in self._bots:
+                uid = view.planned.resource.metadata.uid
+                self._earlier[uid] = await reader.recent_fills(uid, FILLS_SHOWN)
+        finally:
+            await reader.close()
+
     async def _show_fills(self, view: BotView) -> None:
         """The journal's, so that none is shown twice and none is left out, whatever dies in between."""
         name, symbol = view.planned.resource.metadata.name, view.planned.resource.spec.symbol
+        if view.fills is None:
+            view.fills = await self._fill_log(view)
+        if view.fills is None:
+            return
         try:
-            if view.fills is None:
-                view.fills = await self._fill_log(view)
-                if view.fills is not None:
-                    self._recent += [(name, symbol, fill) for fill in await view.fills.recent(FILLS_SHOWN)]
-                return
-            for fill in await view.fills.newer():
+            if self._reader is None:
+                self._reader = await JournalReader.open(self._dsn)
+            for fill in await view.fills.newer(self._reader):
                 self._recent.append((name, symbol, fill))
                 self._screen.fill(name, symbol, fill)
         except JournalError:
-            view.fills, self._reader = None, None  # it will be back; the bots' probes say so meanwhile
+            self._reader = None  # it will be back; the bots' probes say so meanwhile
 
     async def _fill_log(self, view: BotView) -> FillLog | None:
         """None as long as the bot has not taken an epoch or the connector does not know the market."""
         if not view.status.epoch:
             return None
+        uid, symbol = view.planned.resource.metadata.uid, view.planned.resource.spec.symbol
         client = next(each.client for each in self._connectors if each.planned is view.planned.connector)
         try:
-            (rules,) = await client.symbols([view.planned.resource.spec.symbol])
+            (rules,) = await client.symbols([symbol])
         except (VenueError, ValueError):
             return None
-        if self._reader is None:
-            self._reader = await JournalReader.open(self._dsn)
-        return FillLog(self._reader, view.planned.resource.metadata.uid, market_of(rules))
+        market, earlier = market_of(rules), self._earlier.get(uid, [])
+        name = view.planned.resource.metadata.name
+        self._recent += [(name, symbol, in_decimals(fill, market)) for fill in earlier]
+        return FillLog(uid, market, earlier[-1] if earlier else None)
 
     def _troubles(self) -> list[str]:
         troubles = [
@@ -227,6 +245,7 @@ class Session:
         failures = [self._failure] if self._failure else []
         if not self._until_end:
             failures += await self._wind_down()
+            await self._show()
         document = None
         if not (failures and self._until_end) and not (self._until_end and self._interrupted.is_set()):
             try:
