@@ -99,13 +99,13 @@ class ApiClient:
         items = await self._send("list", kind, collect())
         return items, int(listing.resourceVersion)
 
-    async def apply(self, kind: Kind, manifest: Object) -> Object:
-        """Server-side apply: what the manifest sets becomes ours, whoever set it before."""
-        return await self._apply("apply", kind, _RESOURCES[kind], manifest)
+    async def apply(self, kind: Kind, manifest: Object, *, force: bool = True) -> Object:
+        """Server-side apply: what the manifest sets becomes ours, with `force` whoever set it before."""
+        return await self._apply("apply", kind, _RESOURCES[kind], manifest, force)
 
     async def apply_status(self, kind: Kind, manifest: Object) -> Object:
         """Apply the status; the manifest's metadata.uid keeps it from a namesake."""
-        return await self._apply("apply_status", kind, _STATUSES[kind], manifest)
+        return await self._apply("apply_status", kind, _STATUSES[kind], manifest, True)
 
     async def set_finalizers(self, kind: Kind, obj: Object, finalizers: Sequence[str]) -> Object | None:
         """Replace the finalizers of exactly this version of the object; None where it is gone."""
@@ -153,15 +153,12 @@ class ApiClient:
         )
         return await self._send("patch", kind, request, True) is not None
 
-    async def _apply(self, verb: str, kind: Kind, resource: type[NamespacedResourceG], manifest: Object) -> Object:
-        metadata = manifest["metadata"]
+    async def _apply(
+        self, verb: str, kind: Kind, resource: type[NamespacedResourceG], manifest: Object, force: bool
+    ) -> Object:
+        name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
         request = self._client.patch(
-            resource,
-            metadata["name"],
-            manifest,
-            namespace=metadata["namespace"],
-            patch_type=PatchType.APPLY,
-            force=True,
+            resource, name, manifest, namespace=namespace, patch_type=PatchType.APPLY, force=force
         )
         return dict(await self._send(verb, kind, request))
 

@@ -15,6 +15,7 @@ from opensqt_operator.names import Key
 _CONFIGURE_TIME_OUT = 10.0
 _EVENTS_AGAIN = 5.0
 _log = structlog.get_logger(__name__)
+StatusStream = grpc.aio.UnaryStreamCall[bot_pb2.WatchStatusRequest, bot_pb2.WatchStatusResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class BotLine(Line[bot_pb2.Status]):
         """Generation and goal of the last order that this instance has taken, since the line came up."""
         self.told: tuple[int, int] | None = None
         """The same of the last order that it was given, whether it could take it or not."""
+        self._stream: StatusStream | None = None
         super().__init__(key, pod_uid, address, changed)
         self._stub = bot_pb2_grpc.BotServiceStub(self.channel)
 
@@ -62,11 +64,27 @@ class BotLine(Line[bot_pb2.Status]):
         self.acknowledged = self.told = None
         events = asyncio.create_task(self._watch_events(), name=f"events {self.key}")
         try:
-            request = bot_pb2.WatchStatusRequest(min_interval_ms=self._interval_ms)
-            async for response in self._stub.WatchStatus(request):
-                self.heard(response.status)
+            while await self._watch_status():
+                pass
         finally:
             events.cancel()
+
+    async def _watch_status(self) -> bool:
+        """One stream; whether it was ended by us, to be followed by another."""
+        request = bot_pb2.WatchStatusRequest(min_interval_ms=self._interval_ms)
+        stream = self._stream = self._stub.WatchStatus(request)
+        try:
+            async for response in stream:
+                if stream is not self._stream:
+                    break
+                self.heard(response.status)
+        except asyncio.CancelledError:
+            # It is the stream that was cancelled, or this task.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                stream.cancel()
+                raise
+        return stream is not self._stream
 
     async def configure(self, order: Order) -> None:
         """Tell the bot; its answer is its newest status.
@@ -85,6 +103,10 @@ class BotLine(Line[bot_pb2.Status]):
                 self.told = (order.generation, order.goal)
                 raise NotYetError(str(error.details())) from error
             raise ConfigureError(f"{error.code().name}: {error.details()}") from error
+        # What is still on its way in the stream was said before the bot knew; a new stream starts with the present.
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.cancel()
         self.acknowledged = self.told = (order.generation, order.goal)
         self.heard(response.status)
 

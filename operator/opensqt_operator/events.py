@@ -31,7 +31,7 @@ class Events:
     def __init__(self, api: ApiClient) -> None:
         self._api = api
         self._counts: OrderedDict[str, int] = OrderedDict()
-        self._spent: dict[str, list[float]] = {}
+        self._spent: OrderedDict[str, list[float]] = OrderedDict()
         self._backlog: asyncio.Queue[tuple[Object, str, str, bool, str]] = asyncio.Queue(_BACKLOG)
 
     async def post(
@@ -102,10 +102,9 @@ class Events:
     def _allowed(self, uid: str) -> bool:
         """At most so many Events about one resource in a while."""
         now = asyncio.get_running_loop().time()
-        recent = [when for when in self._spent.get(uid, ()) if now - when < _WINDOW]
+        recent = [when for when in self._spent.pop(uid, ()) if now - when < _WINDOW]
         allowed = len(recent) < _PER_OBJECT
         self._spent[uid] = [*recent, now] if allowed else recent
+        while len(self._spent) > _REMEMBERED:
+            self._spent.popitem(last=False)
         return allowed
-
-    def forget(self, uid: str) -> None:
-        self._spent.pop(uid, None)

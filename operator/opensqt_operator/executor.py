@@ -51,7 +51,7 @@ class Executor:
         return patched
 
     async def _apply(self, step: Apply) -> None:
-        applied = await self._api.apply(step.kind, step.manifest)
+        applied = await self._api.apply(step.kind, step.manifest, force=step.force)
         self._cache.put(applied)
         if "deletionTimestamp" in applied["metadata"]:
             # Nothing was made: what is on its way out was there still.

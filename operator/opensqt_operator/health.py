@@ -11,7 +11,7 @@ from opensqt_operator.api_client import ApiClient
 from opensqt_operator.queue import KeyedQueue
 from opensqt_operator.resync import Resync
 
-STUCK_KEY = 180.0
+STUCK_KEY = 300.0
 """A key that has been due or running for so many seconds proves that the queue is stuck."""
 MISSED_RESYNCS = 2
 """Resyncs in a row that find what the watch did not tell prove that the watch is stuck."""

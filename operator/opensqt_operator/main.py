@@ -219,7 +219,7 @@ def _log_as(form: str) -> None:
 )
 @click.option(
     "--requests-per-second",
-    default=50.0,
+    default=100.0,
     show_default=True,
     type=click.FloatRange(min=1),
     help="Requests to the API server.",

@@ -21,5 +21,5 @@ class Options:
     workers: int = 16
     status_interval: float = 1.0
     status_writes_per_second: float = 20.0
-    requests_per_second: float = 50.0
+    requests_per_second: float = 100.0
     kubeconfig: Path | None = None

@@ -52,12 +52,6 @@ class KeyedQueue(Generic[K]):
             self._due[key] = when
             self._push(when, key)
 
-    def forget(self, key: K) -> None:
-        """Drop what is remembered of a key whose object is gone."""
-        self._due.pop(key, None)
-        self._failures.pop(key, None)
-        self._not_before.pop(key, None)
-
     def oldest(self) -> float:
         """For how many seconds the key that waits or runs the longest has been due; 0 where none is."""
         now = self._now()

@@ -12,6 +12,8 @@ class Apply:
 
     kind: Kind
     manifest: Object
+    force: bool = True
+    """Take the fields from whoever set them; without it, what somebody else has made in the meantime is a conflict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,10 @@ class Plan:
     progressing: bool = False
     look_again: float | None = None
     """Seconds."""
+    blocked: bool = False
+    """Something that is not ours is in the way; no event tells when it is gone."""
 
     @property
-    def writes(self) -> bool:
-        """Whether it changes anything in the cluster, and therefore must be made from live objects."""
-        return any(isinstance(step, Apply | Delete | HoldOn | LetGo) for step in self.steps)
+    def needs_live(self) -> bool:
+        """Whether it must be made from live objects: what the cache remembers is not enough to change anything."""
+        return self.blocked or any(isinstance(step, Apply | Delete | HoldOn | LetGo) for step in self.steps)

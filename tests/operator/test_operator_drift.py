@@ -156,4 +156,4 @@ async def test_a_pod_of_that_name_that_is_not_ours_is_never_touched(world: World
         assert pod["metadata"]["uid"] == created["metadata"]["uid"]
         world.cluster.hold = lambda pod: None
         await world.kube.delete("Pod", "grid-bot", grace=0)
-        await world.until(lambda bot: state_of(bot) == "Running", "goes on once it is gone", within=30)
+        await world.until(lambda bot: state_of(bot) == "Running", "goes on once it is gone")

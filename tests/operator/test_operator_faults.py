@@ -35,12 +35,10 @@ async def test_every_write_fails_once_and_the_end_is_right(world: World, tmp_pat
         proxy.fault = every_other
         async with world.operator(kubeconfig=proxy.kubeconfig):
             await world.create_bot()
-            await world.until(
-                lambda bot: ready(bot) == "True" and reason(bot, "ConnectorReady") == "Ready", "runs", within=60
-            )
+            await world.until(lambda bot: ready(bot) == "True" and reason(bot, "ConnectorReady") == "Ready", "runs")
             await world.kube.merge("GridBot", "grid", {"spec": {"order": {"quoteSize": "300"}}})
             await world.until(
-                lambda bot: bot["status"]["epoch"] == 2 and ready(bot) == "True" and observed(bot), "rolled", within=60
+                lambda bot: bot["status"]["epoch"] == 2 and ready(bot) == "True" and observed(bot), "rolled"
             )
             await world.kube.delete("GridBot", "grid")
             await world.gone("GridBot", "grid")

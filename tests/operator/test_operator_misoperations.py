@@ -27,7 +27,7 @@ async def test_a_bot_that_never_had_a_pod_is_deleted_at_once(world: World) -> No
         await world.create_bot(connector=False)
         await world.until(lambda bot: reason(bot) == "ConnectorNotFound", "waits")
         await world.kube.delete("GridBot", "grid")
-        await world.gone("GridBot", "grid", within=5)
+        await world.gone("GridBot", "grid")
 
 
 @pytest.mark.parametrize(

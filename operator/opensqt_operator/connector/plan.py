@@ -13,6 +13,7 @@ from opensqt_operator.steps import Announce, Apply, HoldOn, LetGo, Plan, Step
 from opensqt_operator.validation import InvalidSpecError
 
 _SHOWN = 3
+_LOOK_AGAIN = 10.0
 
 
 def plan(o: Observation) -> Plan:  # noqa: PLR0911 - a chain of reasons
@@ -50,16 +51,18 @@ def _blocked(o: Observation, kind: Kind) -> Plan | None:
             return None
         case Ownership.EARLIER:
             message = f"{kind.kind} {name} of an earlier ExchangeConnector of this name has to go first"
-            return Plan(reason="WaitingForEarlier", message=message, progressing=True, look_again=10.0)
+            return Plan(
+                reason="WaitingForEarlier", message=message, progressing=True, look_again=_LOOK_AGAIN, blocked=True
+            )
         case Ownership.FOREIGN:
             message = f"there is a {kind.kind} {name} that is not ours: delete it, or rename this ExchangeConnector"
-            return Plan(reason="NameTaken", message=message)
+            return Plan(reason="NameTaken", message=message, look_again=_LOOK_AGAIN, blocked=True)
 
 
 def _steps(live: Object | None, kind: Kind, manifest: Object) -> list[Step]:
     name = manifest["metadata"]["name"]
     if live is None:
-        return [Apply(kind, manifest), Announce("Created", f"created {kind.kind} {name}")]
+        return [Apply(kind, manifest, force=False), Announce("Created", f"created {kind.kind} {name}")]
     if "deletionTimestamp" in live["metadata"]:
         return []
     manifest = manifest | {"metadata": as_born(manifest["metadata"], live["metadata"])}

@@ -68,7 +68,7 @@ class ConnectorReconciler:
         self._connect(key, o)
         p = plan(o)
         try:
-            if p.writes:
+            if p.needs_live:
                 o = await self._observe_live(key)
                 if o is None:
                     self._forget(key)

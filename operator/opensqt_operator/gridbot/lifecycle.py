@@ -63,8 +63,8 @@ def plan_deletion(o: Observation) -> Plan:  # noqa: PLR0911 - a chain of reasons
     if o.policy is DeletionPolicy.ORPHAN:
         return _let_go("Orphaned", "let go; orders and position stay as they are")
     if _stopped(o):
-        closed = " and the position closed" if o.policy is DeletionPolicy.CLOSE_POSITION else ""
-        return _let_go("WoundDown", f"all orders are cancelled{closed}")
+        position = o.report.position if o.report is not None else ""
+        return _let_go("WoundDown", f"all orders are cancelled; position: {position or '0'}")
     state = o.pod_state
     if state is not None and state.first and not state.ever_ran and o.previous.epoch == 0:
         return _let_go("NeverStarted", "its bot never ran, so nothing was placed")
@@ -85,7 +85,7 @@ def _steps(o: Observation, state: PodState | None) -> tuple[Step, ...]:  # noqa:
     if state is None or o.pod is None:
         if isinstance(o.parsed, InvalidSpecError) or o.connector is None:
             return ()
-        return (Apply(PODS, bot_pod(o.raw, o.parsed, o.options, winding_down=True)),)
+        return (Apply(PODS, bot_pod(o.raw, o.parsed, o.options, winding_down=True), force=False),)
     if state.stage is Stage.TERMINATING:
         return ()
     if state.stage is Stage.FINISHED or (state.broken and _outdated(o)):
@@ -114,6 +114,7 @@ def _stopped(o: Observation) -> bool:
     return (
         report is not None
         and o.acknowledged == (o.generation, _END_GOALS[o.policy])
+        and report.generation >= o.generation
         and report.phase == bot_pb2.PHASE_STOPPED
     )
 

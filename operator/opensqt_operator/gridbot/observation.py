@@ -109,11 +109,18 @@ class Observation:
     @property
     def unreachable(self) -> bool:
         """Its container runs, and yet it has not answered for longer than it may."""
+        return self.patience is not None and self.patience <= 0
+
+    @property
+    def patience(self) -> float | None:
+        """For how many more seconds its silence means nothing; None where it answers, or cannot answer."""
         state = self.pod_state
         if state is None or state.stage is not Stage.RUNNING or self.contact.up:
-            return False
-        young = state.started is not None and (self.now - state.started).total_seconds() < START_GRACE
-        return self.contact.silent_for > GRACE and not (young and self.contact.report is None)
+            return None
+        left = GRACE - self.contact.silent_for
+        if self.contact.report is None and state.started is not None:
+            left = max(left, START_GRACE - (self.now - state.started).total_seconds())
+        return left
 
 
 def connector_verdict(connector: Object | None, name: str) -> Verdict:

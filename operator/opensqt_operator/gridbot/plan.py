@@ -14,8 +14,8 @@ from opensqt_operator.validation import InvalidSpecError
 
 REPLACE_AFTER = 10.0
 """A Pod that fails is replaced at most once in so many seconds: kubelet may refuse each one at once."""
-LOOK_AGAIN = 10.0
-"""How often a bot that does not answer is looked at, where no event brings it back."""
+LOOK_AGAIN = 30.0
+"""How often is looked at what no event brings back: a bot that does not answer, a Pod that is in the way."""
 _ROLLING, _REPLACING, _CREATING = "Rolling", "Replacing", "Creating"
 
 
@@ -35,18 +35,15 @@ def plan(o: Observation) -> Plan:
 
 def _not_ours(o: Observation, pod: Object) -> Plan:
     name = pod_name(o.name)
-    if ownership(pod, o.raw) is Ownership.EARLIER:
-        steps: tuple[Step, ...] = ()
-        if "deletionTimestamp" not in pod["metadata"] and not o.deleting:
-            steps = (Delete(PODS, name, pod["metadata"]["uid"]),)
-        message = f"Pod {name} of an earlier GridBot of this name has to go first"
-        if not o.deleting:
-            return Plan(steps, "WaitingForEarlierPod", message, progressing=True)
     if o.deleting:
         return plan_deletion(o)
-    return Plan(
-        reason="NameTaken", message=f"there is a Pod {name} that is not ours: delete it, or rename this GridBot"
-    )
+    if ownership(pod, o.raw) is Ownership.FOREIGN:
+        message = f"there is a Pod {name} that is not ours: delete it, or rename this GridBot"
+        return Plan(reason="NameTaken", message=message, look_again=LOOK_AGAIN, blocked=True)
+    going = "deletionTimestamp" in pod["metadata"]
+    steps: tuple[Step, ...] = () if going else (Delete(PODS, name, pod["metadata"]["uid"]),)
+    message = f"Pod {name} of an earlier GridBot of this name has to go first"
+    return Plan(steps, "WaitingForEarlierPod", message, progressing=True, look_again=LOOK_AGAIN, blocked=True)
 
 
 def _create(o: Observation, bot: GridBot) -> Plan:
@@ -57,7 +54,7 @@ def _create(o: Observation, bot: GridBot) -> Plan:
     holds = bot.spec.deletion_policy is not DeletionPolicy.ORPHAN
     first = holds and not o.held and not o.previous.pod
     hold: tuple[Step, ...] = (HoldOn(),) if holds and not o.held else ()
-    apply = Apply(PODS, bot_pod(o.raw, bot, o.options, first=first))
+    apply = Apply(PODS, bot_pod(o.raw, bot, o.options, first=first), force=False)
     return Plan((*hold, apply, _why_created(o)), _CREATING, f"creating Pod {pod_name(o.name)}", progressing=True)
 
 
@@ -107,7 +104,7 @@ def _keep(o: Observation, bot: GridBot, pod: Object, state: PodState) -> Plan:  
         steps.append(Tell(order))
         return Plan(tuple(steps), "Configuring", f"telling the bot generation {o.generation}", progressing=True)
     if state.stage is not Stage.RUNNING or not o.contact.up:
-        reason = "BotUnreachable" if o.unreachable else "Starting"
+        reason, look_again = ("BotUnreachable", LOOK_AGAIN) if o.unreachable else ("Starting", o.patience)
         progressing = not o.unreachable and not state.broken
-        return Plan(tuple(steps), reason, "waiting for the bot to answer", progressing, look_again=LOOK_AGAIN)
+        return Plan(tuple(steps), reason, "waiting for the bot to answer", progressing, look_again=look_again)
     return Plan(tuple(steps))

@@ -41,7 +41,7 @@ class GridBotReconciler:
         self._api, self._cache, self._executor, self._writer = api, cache, executor, writer
         self._lines = lines
         self._options = options
-        self._deleting_since: dict[str, datetime] = {}
+        self._deleting_since: dict[Key, tuple[str, datetime]] = {}
         self._trouble: dict[Key, Verdict] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -57,7 +57,7 @@ class GridBotReconciler:
         self._connect(key, o)
         p = plan(o)
         try:
-            if p.writes or o.unreachable:
+            if p.needs_live or o.unreachable:
                 # What is created or destroyed is decided on what is, not on what the cache remembers.
                 o = await self._observe_live(key)
                 if o is None:
@@ -81,8 +81,7 @@ class GridBotReconciler:
     async def _carry_out(self, key: Key, o: Observation, p: Plan) -> tuple[Observation | None, Plan]:
         """Take the plan's steps; what is then observed, and the plan that the status speaks of."""
         if not p.steps:
-            if key in self._trouble and not p.writes:
-                del self._trouble[key]
+            if self._trouble.pop(key, None) is not None:
                 o = self._observe(key) or o
             return o, p
         _log.info("acting", key=key, why=p.reason, message=p.message, steps=[type(step).__name__ for step in p.steps])
@@ -150,8 +149,6 @@ class GridBotReconciler:
 
     def _observation(self, key: Key, raw: Object, pod: Object | None, connector: Object | None = None) -> Observation:
         now = datetime.now(UTC).replace(microsecond=0)
-        uid = raw["metadata"]["uid"]
-        since = self._deleting_since.setdefault(uid, now) if "deletionTimestamp" in raw["metadata"] else None
         line = self._lines.get(key, pod["metadata"]["uid"]) if pod is not None else None
         return Observation(
             now=now,
@@ -162,9 +159,17 @@ class GridBotReconciler:
             acknowledged=line.acknowledged if line is not None else None,
             told=line.told if line is not None else None,
             options=self._options,
-            deleting_since=since,
+            deleting_since=self._noticed_deletion(key, raw, now),
             trouble=self._trouble.get(key),
         )
+
+    def _noticed_deletion(self, key: Key, raw: Object, now: datetime) -> datetime | None:
+        if "deletionTimestamp" not in raw["metadata"]:
+            return None
+        uid, since = self._deleting_since.get(key, ("", now))
+        if uid != raw["metadata"]["uid"]:
+            uid, since = self._deleting_since[key] = (raw["metadata"]["uid"], now)
+        return since
 
     def _connect(self, key: Key, o: Observation) -> None:
         """Have a line to the bot as long as its container may be running."""
@@ -180,4 +185,5 @@ class GridBotReconciler:
     def _forget(self, key: Key) -> None:
         self._lines.close(key)
         self._trouble.pop(key, None)
+        self._deleting_since.pop(key, None)
         self._writer.forget(key)
