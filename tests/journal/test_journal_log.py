@@ -10,7 +10,7 @@ from opensqt.journal import journal as journal_module
 from opensqt.journal.errors import JournalDiverged, JournalMisconfigured
 from opensqt.journal.postgres import Connection
 from opensqt.journal.reader import JournalledFill, JournalledOrder, JournalReader
-from tests.journal.conftest import OpenJournal
+from tests.journal.conftest import OpenJournal, eventually
 from tests.journal.sample import IDENTITY, fill, place, price, report
 
 BOT = IDENTITY["bot_uid"]
@@ -203,3 +203,22 @@ async def test_calls_from_many_tasks_are_put_in_order(open_journal: OpenJournal)
     journal = await open_journal()
     await asyncio.gather(*(journal.append([price(time)], [place(f"o{time}")]) for time in range(20)))
     assert sorted(event.time for event in (await journal.load()).events) == list(range(20))
+
+
+async def test_an_append_finds_its_rows_by_key_also_in_tables_that_were_never_analysed(
+    open_journal: OpenJournal, sql: Connection
+) -> None:
+    """The planner takes a young table for a small one, and would read it whole at each append."""
+    journal = await open_journal()
+    for table in ("bots", "events", "orders", "reports", "fills"):
+        await sql.execute(f"ALTER TABLE opensqt.{table} SET (autovacuum_enabled = off)")
+    appends, batch = 60, 20
+    for number in range(appends):
+        ids = [f"o{number}-{each}" for each in range(batch)]
+        events = [report(client_id, OrderState.OPEN) for client_id in ids]
+        fills = [fill(client_id, f"t{client_id}") for client_id in ids]
+        await journal.append([*events, *fills], [place(client_id) for client_id in ids])
+    await journal.close()  # hands in its statistics
+    await eventually(sql, "SELECT n_tup_ins = 1200 FROM pg_stat_user_tables WHERE relname = 'orders'")
+    read = await sql.fetchval("SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_user_tables")
+    assert read <= 5 * appends
