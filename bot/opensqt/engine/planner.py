@@ -253,8 +253,9 @@ class Planner:
         low = self._grid.level(self._index - 2 * self._config.buy_window)
         high = self._grid.level(self._index + 2 * self._config.buy_window)
         remembered = {order.slot for order in self._state.orders.given_up}
-        for slot in list(slots.by_price.values()):
-            if slot.idle and not low <= slot.price <= high and slot.number not in remembered:
+        for slot in slots.levels():
+            near = low <= slot.price <= high and slots.by_price[slot.price] is slot
+            if slot.idle and not near and slot.number not in remembered:
                 slots.forget(slot)
                 self._turn.changed = True
 

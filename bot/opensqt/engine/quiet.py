@@ -42,6 +42,7 @@ def quiet_band(state: State, market: Market, grid: Grid | None, wake_at: int | N
     if grid is None or state.config is None or not state.fresh or wake_at is not None:
         return state.last_price, state.last_price
     bounds = _Bounds()
+    bounds.above(0)
     if state.goal in {Goal.RUN, Goal.PAUSE}:
         _exits(bounds, state, market, state.config, grid)
         _entries(bounds, state, market, grid)

@@ -40,8 +40,8 @@ class Slot:
 
     @property
     def idle(self) -> bool:
-        """Nothing held, no order, nothing to remember: the slot may be forgotten."""
-        return not (self.holding.lots or self.order or self.crossed or self.setbacks or self.refused)
+        """Nothing held and no order: far from the price, the slot may be forgotten."""
+        return not (self.holding.lots or self.order)
 
     def settled(self) -> None:
         """Something worked: earlier rejects do not count any more."""
@@ -54,7 +54,7 @@ class Slot:
 
 @dataclass(slots=True)
 class Slots:
-    """All slots by number, and by price: a price that two grids share is the older slot's until that is empty."""
+    """All slots by number; by price the newest, for a price of two grids is the older slot's until that is empty."""
 
     by_number: dict[int, Slot] = field(default_factory=lambda: {CLOSING: Slot(CLOSING, 0, 0)})
     issued: int = CLOSING
@@ -62,19 +62,19 @@ class Slots:
     by_price: dict[int, Slot] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.by_price = {slot.price: slot for slot in self.by_number.values() if slot.number != CLOSING}
+        self.by_price = {slot.price: slot for slot in self.levels()}
 
     @property
     def closing(self) -> Slot:
         return self.by_number[CLOSING]
 
+    def levels(self) -> list[Slot]:
+        return [slot for slot in self.by_number.values() if slot.number != CLOSING]
+
     def open(self, price: int, exit_price: int) -> Slot:
         """The slot of this price; a new one, with a number of its own, where none has the same exit or is in use."""
         slot = self.by_price.get(price)
-        if slot is not None and slot.exit_price != exit_price and not slot.holding.lots and not slot.order:
-            self.forget(slot)
-            slot = None
-        if slot is None:
+        if slot is None or (slot.exit_price != exit_price and slot.idle):
             self.issued += 1
             slot = Slot(self.issued, price, exit_price)
             self.by_number[slot.number] = self.by_price[price] = slot
@@ -82,9 +82,10 @@ class Slots:
 
     def forget(self, slot: Slot) -> None:
         del self.by_number[slot.number]
-        del self.by_price[slot.price]
+        if self.by_price[slot.price] is slot:
+            del self.by_price[slot.price]
+            self.by_price.update({other.price: other for other in self.levels() if other.price == slot.price})
 
     def held(self) -> list[Slot]:
         """Levels that hold something, dearest first."""
-        held = [slot for slot in self.by_number.values() if slot.holding.lots > 0 and slot.number != CLOSING]
-        return sorted(held, key=lambda slot: -slot.price)
+        return sorted((slot for slot in self.levels() if slot.holding.lots > 0), key=lambda slot: -slot.price)

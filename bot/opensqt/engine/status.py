@@ -44,7 +44,8 @@ def view_of(state: State, market: Market, time: int) -> EngineView:
         breaker=_breaker(state),
         limits=_limits(state, market, state.config) if state.config else (),
         slots=tuple(
-            _slot(state, market, slot) for slot in sorted(state.slots.by_price.values(), key=lambda s: -s.price)
+            _slot(state, market, slot)
+            for slot in sorted(state.slots.levels(), key=lambda slot: (-slot.price, slot.number))
         ),
     )
 
