@@ -31,7 +31,10 @@ PLACE_STEPS = 20_000
 
 @dataclass(slots=True)
 class _Bot:
-    """`last` is what it was told last, to be told again where that was lost; `low` and `high` bound what is quiet."""
+    """`last` is what it was told last, to be told again where that was lost; `low` and `high` bound what is quiet.
+
+    `due` is set while there is news that it was not told yet, because it has hung up.
+    """
 
     uid: str
     symbol: str = ""
@@ -40,6 +43,7 @@ class _Bot:
     high: int = NEVER_BELOW
     waiting: "asyncio.Future[pb.AdvanceResponse] | None" = None
     last: pb.AdvanceResponse | None = None
+    due: bool = False
     updates: list[VenueOrder | VenueFill] = field(default_factory=list)
 
 
@@ -52,6 +56,7 @@ class Lockstep:
         self._asked = asyncio.Event()
         self._market_moves = False
         self._newest_step = 0
+        self._over = False
         self._closed = False
 
     async def advance(self, request: pb.AdvanceRequest) -> pb.AdvanceResponse:
@@ -61,7 +66,7 @@ class Lockstep:
             return bot.last  # it was lost on its way
         bot.low, bot.high = _band(request, exchange.matching.account.holdings[bot.symbol].instrument.tick_size)
         restarted = request.step == 0 and exchange.price(bot.symbol) is not None
-        if bot.updates or restarted or exchange.markets.ended:
+        if bot.updates or bot.due or restarted or self._over:
             return self._answer(bot, exchange)
         waiting: asyncio.Future[pb.AdvanceResponse] = asyncio.get_running_loop().create_future()
         bot.waiting = waiting
@@ -80,9 +85,12 @@ class Lockstep:
             if update.symbol == bot.symbol and update.client_id.startswith(bot.prefix):
                 bot.updates.append(update)
 
+    def attach(self, exchange: PaperExchange) -> None:
+        """From here on bots are admitted."""
+        self._exchange = exchange
+
     async def run(self, exchange: PaperExchange) -> None:
         """Plays to the end of all data."""
-        self._exchange = exchange
         markets, commits, matching = exchange.markets, exchange.commits, exchange.matching
         await self._all_wait()
         await self._catch_up(exchange)
@@ -98,12 +106,15 @@ class Lockstep:
             price = matching.account.holdings[symbol].last
             for bot in self._bots.values():
                 if bot.updates or (bot.symbol == symbol and not bot.low < price < bot.high):
-                    await self._turn(bot, exchange)
+                    self._tell(bot, exchange)
+                    await self._all_wait()
             await self._all_wait()
         markets.play_out()
         await commits.commit()
+        # Only now: a bot that is told of the end may not come again, and until here each had to.
+        self._over = True
         for bot in self._bots.values():
-            await self._turn(bot, exchange, last=True)
+            self._tell(bot, exchange)
         log.info("market_ended")
 
     def close(self) -> None:
@@ -136,23 +147,21 @@ class Lockstep:
 
     def _answer(self, bot: _Bot, exchange: PaperExchange) -> pb.AdvanceResponse:
         price = exchange.price(bot.symbol)
-        updates, bot.updates = bot.updates, []
+        updates, bot.updates, bot.due = bot.updates, [], False
         bot.last = pb.AdvanceResponse(
             step=exchange.matching.step,
             updates=[wire.order_update_to_proto(0, update) for update in updates],
             price="" if price is None else f"{price.last:f}",
             time_us=exchange.matching.time_us,
-            ended=exchange.markets.ended,
+            ended=self._over,
         )
         return bot.last
 
-    async def _turn(self, bot: _Bot, exchange: PaperExchange, *, last: bool = False) -> None:
-        """Tells a bot what has happened; returns when it waits again, or at once where it is told for the last time."""
-        while bot.waiting is None or bot.waiting.done():
-            await self._next_asked()
-        bot.waiting.set_result(self._answer(bot, exchange))
-        if not last:
-            await self._all_wait()
+    def _tell(self, bot: _Bot, exchange: PaperExchange) -> None:
+        """Answers a bot that waits; one that has hung up is answered when it asks again."""
+        bot.due = True
+        if bot.waiting is not None and not bot.waiting.done():
+            bot.waiting.set_result(self._answer(bot, exchange))
 
     async def _all_wait(self) -> None:
         while any(bot.waiting is None or bot.waiting.done() for bot in self._bots.values()):

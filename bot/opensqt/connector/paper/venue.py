@@ -236,6 +236,8 @@ class PaperVenue:
         for symbol, tape in tapes.items():
             MARKET_STEPS.labels(symbol, "all").set(tape.total)
             MARKET_STEPS.labels(symbol, "played").set_function(lambda tape=tape: tape.played)  # type: ignore[misc]
+        if self._lockstep is not None:
+            self._lockstep.attach(exchange)
         market = self._lockstep.run(exchange) if self._lockstep else clock.play(exchange, self._paper.speed)
         for work in (exchange.commits.run(), market):
             task = asyncio.create_task(work)
