@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import grpc
 import pytest
 
 from opensqt.bot.v1 import bot_pb2 as pb
@@ -35,6 +36,26 @@ async def test_nothing_is_placed_while_the_database_is_away(tmp_path: Path) -> N
         status = await running.when(lambda status: status.fills == 2)
         assert status.position == "0.01"
     assert len(set(venue.placements)) == len(venue.placements)
+
+
+async def test_fills_that_cannot_be_read_are_not_left_out_silently(tmp_path: Path) -> None:
+    venue = SimulatedVenue("40000")
+    server = EmbeddedPostgres(tmp_path / "postgres", settings={"fsync": "off"})
+    async with server, connector(venue) as address:
+        async with bot(environment(server.dsn), address) as first:
+            await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+            venue.move("39850")
+            await first.when(lambda status: status.fills == 1)
+        async with bot(environment(server.dsn), address) as second:
+            await second.phase(pb.PHASE_RUNNING)
+            snapshot = await second.stub.GetSnapshot(pb.GetSnapshotRequest(fills=10))
+            assert [fill.trade_id for fill in snapshot.fills] == ["t1"]
+            await server.stop()
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await second.stub.GetSnapshot(pb.GetSnapshotRequest(fills=10))
+            assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert (await second.status()).fills == 1
+            await server.start()
 
 
 async def test_a_bot_waits_for_its_database(tmp_path: Path) -> None:

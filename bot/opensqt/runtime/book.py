@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector.wire import SIDE_TO_PROTO, TIME_IN_FORCE_TO_PROTO
@@ -12,7 +11,6 @@ from opensqt.engine.events import OrderFilled
 from opensqt.engine.market import Market
 from opensqt.engine.view import OrderView
 from opensqt.exchange.v1 import exchange_pb2
-from opensqt.journal.errors import JournalError
 from opensqt.journal.reader import JournalledFill, JournalReader
 from opensqt.runtime.status import money, plain, slots_of
 
@@ -41,11 +39,10 @@ class Book:
         return slots_of(self._engine.view().slots, self._market)
 
     async def fills(self, most: int) -> Sequence[exchange_pb2.Fill]:
-        """The newest, oldest first: from the journal where this instance has not seen so many."""
+        """The newest, oldest first: from the journal where this instance has not seen so many. Raises JournalError."""
         seen = list(self._fills)
         if most > len(seen) and self._engine.view().fills > len(seen):
-            with suppress(JournalError):
-                return [self._fill(fill) for fill in await self._journalled(most)]
+            return [self._fill(fill) for fill in await self._journalled(most)]
         return [self._fill(fill) for fill in seen[-most:]] if most else []
 
     async def _journalled(self, most: int) -> list[JournalledFill]:

@@ -13,6 +13,7 @@ from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.bot.v1 import bot_pb2_grpc as stubs
 from opensqt.engine.actions import Severity
 from opensqt.engine.events import Goal
+from opensqt.journal.errors import JournalError
 from opensqt.runtime.board import StatusBoard
 from opensqt.runtime.book import Book
 from opensqt.runtime.notices import Notices
@@ -47,14 +48,17 @@ class BotService(stubs.BotServiceServicer):
         self._target = target
         self._newest = 0
 
-    async def GetSnapshot(self, request: pb.GetSnapshotRequest, _context: Context) -> pb.GetSnapshotResponse:
+    async def GetSnapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
         book = self._book()
-        response = pb.GetSnapshotResponse(status=self._board.status())
-        if book is not None:
-            response.orders.extend(book.orders())
-            response.slots.extend(book.slots())
-            response.fills.extend(await book.fills(request.fills))
-        return response
+        if book is None:
+            return pb.GetSnapshotResponse(status=self._board.status())
+        try:
+            fills = await book.fills(request.fills)
+        except JournalError as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, f"fills: the journal cannot be read: {error}")
+        return pb.GetSnapshotResponse(
+            status=self._board.status(), orders=book.orders(), slots=book.slots(), fills=fills
+        )
 
     async def WatchStatus(
         self, request: pb.WatchStatusRequest, _context: Context
