@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from opensqt_operator.api_client import ApiClient, StaleError
+from opensqt_operator.api_client import ApiClient, RefusedError, StaleError
 from opensqt_operator.bots import Order
 from opensqt_operator.cache import Cache
 from opensqt_operator.events import Events
@@ -51,7 +51,16 @@ class Executor:
         return patched
 
     async def _apply(self, step: Apply) -> None:
-        applied = await self._api.apply(step.kind, step.manifest, force=step.force)
+        try:
+            applied = await self._api.apply(step.kind, step.manifest, force=step.force)
+        except RefusedError:
+            if not step.force or "spec" not in step.manifest:
+                raise
+            # What somebody else has set may forbid what we set, and applying leaves theirs: take theirs away first.
+            metadata = step.manifest["metadata"]
+            patch = {"spec": step.manifest["spec"]}
+            await self._api.merge(step.kind, metadata["namespace"], metadata["name"], patch)
+            applied = await self._api.apply(step.kind, step.manifest)
         self._cache.put(applied)
         if "deletionTimestamp" in applied["metadata"]:
             # Nothing was made: what is on its way out was there still.

@@ -86,6 +86,11 @@ async def test_a_deletion_starts_the_bot_again_where_its_pod_is_gone(world: Worl
         await eventually(started, "started again to wind down")
         fake = world.cluster.bots["grid"]
         assert fake.resource["spec"]["state"] == "Stopped"
+
+        async def told() -> bool:
+            return bool(fake.configured)
+
+        await eventually(told, "told its end")
         await world.until(lambda bot: state_of(bot) == "WindingDown", "winding down")
         pod = await world.kube.get("Pod", "grid-bot")
         assert pod["metadata"]["ownerReferences"][0]["blockOwnerDeletion"] is False

@@ -80,7 +80,8 @@ def _deployment(connector: ExchangeConnector, account: str, options: Options) ->
     return {
         "replicas": 1,
         # Two connectors would each believe that the account's rate budget is theirs.
-        "strategy": {"type": "Recreate"},
+        # The null takes away what the API server adds for another type, should somebody set that.
+        "strategy": {"type": "Recreate", "rollingUpdate": None},
         "revisionHistoryLimit": 2,
         "selector": {"matchLabels": _selector(connector.metadata.name)},
         "template": {"metadata": {"labels": labels(CONNECTOR, connector.metadata.name)}, "spec": template},
