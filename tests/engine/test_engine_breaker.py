@@ -61,14 +61,27 @@ def test_open_it_withdraws_entries_and_keeps_selling() -> None:
 
 
 def test_drawdown_opens_it_at_the_very_tick_even_among_quiet_prices() -> None:
-    rig = trading(replace(CONFIG, max_drawdown=money(2)))
+    rig = trading(replace(CONFIG, step=100, max_drawdown=money(2)), price=1040)
     rig.fill(rig.entry(1000))
-    rig.opened(*rig.engine.live_orders())
-    # 10 lots at 1000, peak 0.4 at 1004 (followed in steps of 0.02): 2 below it is 984.
-    rig.price(985)
-    assert not rig.engine.view().breaker.open
-    rig.price(984)
+    rig.settle()
+    # 10 lots at 1000 are worth 4 more at 1040: 2 below that peak is 1020.
+    assert rig.engine.quiet_band()[0] == 1020
+    rig.price(1021)
+    assert not rig.engine.dirty
+    rig.price(1020)
     assert rig.engine.view().breaker.reason == "Drawdown"
+
+
+def test_the_peak_follows_in_steps_of_a_hundredth_of_the_limit() -> None:
+    rig = trading(replace(CONFIG, step=1000, max_drawdown=money(50)), price=1200)
+    rig.fill(rig.entry(1000))
+    rig.settle()
+    # A step is 0.5: five ticks of 10 lots.
+    assert rig.engine.quiet_band()[1] == 1205
+    rig.price(1204)
+    assert not rig.engine.dirty
+    rig.price(1205)
+    assert rig.engine.dirty
 
 
 def test_drawdown_is_counted_from_the_peak() -> None:

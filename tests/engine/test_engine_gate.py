@@ -44,6 +44,7 @@ def test_a_limit_that_is_lowered_withdraws_the_farthest_entries() -> None:
     rig = trading()
     actions = rig.configure(max_position=15)
     assert cancelled(actions) == [rig.entry(980), rig.entry(990)]
+    assert cancelled(rig.fill(rig.entry(980), 1)) == []  # enough is on its way out already
 
 
 def test_a_limit_that_is_raised_lets_the_missing_entries_in() -> None:

@@ -115,6 +115,26 @@ def test_a_closing_order_that_never_arrived_goes_under_its_own_id() -> None:
     assert of_kind(Place, rig.feed(OrderNotFound(rig.now, place.client_id))) == [place]
 
 
+def test_a_close_that_is_called_off_in_flight_is_waited_for() -> None:
+    rig, place = closing()
+    assert placed(rig.configure(goal=Goal.RUN)) == []
+    assert placed(rig.report(place.client_id, OrderState.CANCELLED)) == [
+        (SELL, 1010, 10),
+        (BUY, 990, 10),
+        (BUY, 980, 10),
+    ]
+
+
+def test_a_close_that_is_called_off_before_it_was_sent_is_not_sent() -> None:
+    rig, place = closing()
+    rig.feed(PlaceFailed(rig.now, place.client_id, Remedy.RETRY, "", rig.now + SECOND))
+    rig.configure(goal=Goal.RUN)
+    rig.wait(60 * SECOND)
+    assert place.client_id not in rig.engine.live_orders()
+    assert [p.price for p in rig.places.values()].count(None) == 1
+    assert rig.live(SELL) == [1010]
+
+
 def test_dust_is_left_and_said() -> None:
     rig = trading(market=replace(MARKET, min_quantity=3))
     rig.fill(rig.entry(1000), 2)
