@@ -65,6 +65,14 @@ def test_a_snapshot_brings_the_same_engine_back() -> None:
     assert restored.view().slots == rig.engine.view().slots
 
 
+def test_a_snapshot_is_of_what_is_in_the_log() -> None:
+    """A price that was not worth logging is lost in a crash; a snapshot must not know it either."""
+    rig = trading()
+    rig.price(1003)
+    assert not rig.engine.dirty
+    assert rig.engine.snapshot() == rig.replayed().snapshot()
+
+
 def test_a_snapshot_in_other_ticks_is_refused() -> None:
     snapshot = trading().engine.snapshot()
     with pytest.raises(UnreadableError, match="ticks and lots"):

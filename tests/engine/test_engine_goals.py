@@ -135,6 +135,15 @@ def test_a_close_that_is_called_off_before_it_was_sent_is_not_sent() -> None:
     assert rig.live(SELL) == [1010]
 
 
+def test_the_smallest_quantity_is_still_closed() -> None:
+    rig = trading(market=replace(MARKET, min_quantity=3))
+    rig.fill(rig.entry(1000), 3)
+    rig.configure(goal=Goal.CLOSE)
+    rig.report(rig.entry(1000), OrderState.CANCELLED, 3)
+    rig.settle()
+    assert [place.lots for place in rig.places.values() if place.price is None] == [3]
+
+
 def test_dust_is_left_and_said() -> None:
     rig = trading(market=replace(MARKET, min_quantity=3))
     rig.fill(rig.entry(1000), 2)

@@ -25,25 +25,26 @@ def on_account(turn: Turn, event: AccountReported) -> None:
 def on_position(turn: Turn, event: PositionReported) -> None:
     """Compares the position with the sum of the fills.
 
-    A difference first has every order looked up, since a fill may be on its way. If the exchange still has less than
-    this bot holds 5 s later, with nothing in flight or in doubt, the breaker opens: it is never silently put right.
-    More than this bot holds is not ours to judge: other bots and people trade on the account too.
+    Less than this bot holds: every order is looked up, since a fill may be on its way; if it is the same 5 s later,
+    with nothing in flight or in doubt, the breaker opens: it is never silently put right. More than this bot holds is not
+    ours to judge, for other bots and people trade on the account too: orders are looked up once if it lasts 5 s.
     """
-    state = turn.state
+    state, market = turn.state, turn.market
     difference = event.lots - state.ledger.total.lots
     if difference != state.mismatch.lots:
         state.mismatch = Mismatch(difference, event.time if difference else 0)
         turn.changed = True
-        if difference:
-            for order in state.orders.live.values():
-                if not order.doubt and order.stage is Stage.OPEN:
-                    look_up(turn, order)
+        if difference < 0:
+            _ask(turn)
         return
-    if difference >= 0 or event.time - state.mismatch.time < BELIEVED_AFTER or state.breaker.open:
+    if not difference or event.time - state.mismatch.time < BELIEVED_AFTER:
         return
-    if any(order.doubt or order.stage is not Stage.OPEN for order in state.orders.live.values()):
+    if difference > 0:
+        if not state.mismatch.asked:
+            _ask(turn)
         return
-    market = turn.market
+    if state.breaker.open or any(order.doubt or order.stage is not Stage.OPEN for order in state.orders.live.values()):
+        return
     message = (
         f"the exchange reports a position of {market.from_lots(event.lots)}, the fills of this bot add up to "
         f"{market.from_lots(state.ledger.total.lots)}: find out who traded, then change spec.circuitBreaker.resetToken"
@@ -51,3 +52,11 @@ def on_position(turn: Turn, event: PositionReported) -> None:
     state.breaker.trip(event.time, Trip.POSITION_DIVERGENCE, message)
     turn.warn("BreakerOpened", f"{Trip.POSITION_DIVERGENCE}: {message}")
     state.mismatch = Mismatch()
+
+
+def _ask(turn: Turn) -> None:
+    """Looks up all open orders."""
+    turn.state.mismatch.asked = turn.changed = True
+    for order in turn.state.orders.live.values():
+        if not order.doubt and order.stage is Stage.OPEN:
+            look_up(turn, order)

@@ -38,6 +38,8 @@ class Mismatch:
 
     lots: int = 0
     time: int = 0
+    asked: bool = False
+    """Orders have been looked up because of it."""
 
 
 @dataclass(slots=True)
