@@ -217,6 +217,10 @@ def test_an_order_that_the_exchange_had_is_never_given_up() -> None:
 
 def test_an_order_beyond_which_the_price_has_gone_is_asked_after() -> None:
     rig = trading()
+    rig.price(1000)
+    rig.price(1011)
+    rig.settle()
+    assert looked_up(rig.wait(60 * SECOND)) == []  # touched, not passed
     rig.price(997)
     assert looked_up(rig.wait(5 * SECOND)) == [rig.entry(1000)]
 

@@ -26,8 +26,8 @@ def on_position(turn: Turn, event: PositionReported) -> None:
     """Compares the position with the sum of the fills.
 
     Less than this bot holds: every order is looked up, since a fill may be on its way; if it is the same 5 s later,
-    with nothing in flight or in doubt, the breaker opens: it is never silently put right. More than this bot holds is not
-    ours to judge, for other bots and people trade on the account too: orders are looked up once if it lasts 5 s.
+    with nothing in flight or in doubt, the breaker opens: it is never silently put right. More than this bot holds is
+    not ours to judge, for other bots and people trade on the account too: orders are looked up once if it lasts 5 s.
     """
     state, market = turn.state, turn.market
     difference = event.lots - state.ledger.total.lots
