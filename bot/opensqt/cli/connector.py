@@ -12,7 +12,7 @@ import grpc
 from pydantic import ValidationError
 
 from opensqt.api.connector import Exchange, ExchangeConnector
-from opensqt.api.process import CREDENTIALS_DIR, DSN_ENV, RESOURCE_ENV
+from opensqt.api.process import CREDENTIALS_DIR, CREDENTIALS_DIR_ENV, DSN_ENV, RESOURCE_ENV
 from opensqt.connector.process import ConnectorServer, ListenError, run
 from opensqt.connector.venue import Venue
 
@@ -96,7 +96,8 @@ def _venue(
         raise SettingsError("--lockstep: only the paper exchange can wait for bots")
     from opensqt.connector import ccxt_venue  # noqa: PLC0415 - a hundred MiB that the paper exchange does without
 
-    return ccxt_venue.create(resource.spec, Path(CREDENTIALS_DIR)), lambda _: ()
+    folder = os.environ.get(CREDENTIALS_DIR_ENV) or CREDENTIALS_DIR
+    return ccxt_venue.create(resource.spec, Path(folder)), lambda _: ()
 
 
 def _paper_venue(
