@@ -4,6 +4,7 @@ import os
 import sys
 
 import click
+
 from opensqt.runtime.process import EXIT_MISCONFIGURED, run_bot
 from opensqt.runtime.settings import SettingsError, read_settings
 
