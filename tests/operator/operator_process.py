@@ -46,7 +46,8 @@ class OperatorProcess:
             "HOME": "/nonexistent",
         }
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "opensqt_operator", "--kubeconfig", str(self._kubeconfig),
+            # It dies with the tests, however they die.
+            "setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "opensqt_operator", "--kubeconfig", str(self._kubeconfig),
             "--namespace", self._namespace, "--image", self._image, "--listen", "127.0.0.1",
             "--health-port", str(self.health_port), "--metrics-port", str(self.metrics_port),
             "--log-format", "console", "--resync-seconds", "60", *self._options,

@@ -104,7 +104,9 @@ async def test_killed_after_each_write_the_end_is_the_same_and_nothing_is_made_t
             if end != undisturbed or made != expected:
                 wrong.append(f"killed after write {kill_after}: {made} instead of {expected}; {end}")
 
-    await asyncio.gather(*(one(k) for k in range(1, count + 1)))
+    async with asyncio.TaskGroup() as group:
+        for kill_after in range(1, count + 1):
+            group.create_task(one(kill_after))
     assert not wrong, "\n".join(wrong)
 
 
