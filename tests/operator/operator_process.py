@@ -47,8 +47,9 @@ class OperatorProcess:
         }
         self.process = await asyncio.create_subprocess_exec(
             # It dies with the tests, however they die.
-            "setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "opensqt_operator", "--kubeconfig", str(self._kubeconfig),
-            "--namespace", self._namespace, "--image", self._image, "--listen", "127.0.0.1",
+            "setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "opensqt_operator",
+            "--kubeconfig", str(self._kubeconfig), "--namespace", self._namespace,
+            "--image", self._image, "--listen", "127.0.0.1",
             "--health-port", str(self.health_port), "--metrics-port", str(self.metrics_port),
             "--log-format", "console", "--resync-seconds", "60", *self._options,
             env=environment, stdout=self._log, stderr=self._log, cwd="/",
