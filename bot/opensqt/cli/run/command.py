@@ -186,7 +186,15 @@ def _run(options: Options, manifests: Manifests, state: State) -> int:
     (state.folder / "logs").mkdir(exist_ok=True)
     screen = _screen(options)
     with (state.folder / "logs" / "run.log").open("a", encoding="utf-8") as log:
-        structlog.configure(logger_factory=structlog.WriteLoggerFactory(log), cache_logger_on_first_use=False)
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S"),
+                structlog.dev.ConsoleRenderer(colors=False),
+            ],
+            logger_factory=structlog.WriteLoggerFactory(log),
+            cache_logger_on_first_use=False,
+        )
         try:
             ending = asyncio.run(
                 play(plan, state, screen, dsn=options.dsn, until_end=options.until_end, throw_away=options.throw_away)
