@@ -1,7 +1,10 @@
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from opensqt.engine.actions import OrderSide
-from opensqt.engine.events import OrderState, PositionReported
+from opensqt.engine.events import CancelFailed, Event, FeedChanged, OrderState, PositionReported, Remedy
 from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, looked_up, money, placed, told, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -58,6 +61,21 @@ def test_open_it_withdraws_entries_and_keeps_selling() -> None:
     rig.wait(SECOND)
     assert rig.live(SELL) == [1000]
     assert rig.live(BUY) == []
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [
+        lambda rig: FeedChanged(rig.now, "price", healthy=False, message="gone"),
+        lambda rig: CancelFailed(rig.now, rig.entry(980), Remedy.HALT, "the account is frozen"),
+    ],
+)
+def test_it_withdraws_entries_also_while_the_gate_is_closed_for_all(closed: Callable[[Rig], Event]) -> None:
+    rig = trading(replace(CONFIG, max_consecutive_losses=1))
+    rig.fill(rig.entry(1000), fee=money(5))
+    rig.settle()
+    rig.feed(closed(rig))
+    assert rig.entry(990) in cancelled(rig.fill(rig.exit(1010)))
 
 
 def test_drawdown_opens_it_at_the_very_tick_even_among_quiet_prices() -> None:

@@ -1,5 +1,6 @@
 """Limits hold for all that is held and in flight, and only they say no."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -106,6 +107,19 @@ def test_nothing_is_placed_while_a_feed_is_lost(feed: str) -> None:
     assert placed(rig.feed(FeedChanged(rig.now, feed, healthy=True)) + rig.price(1005)) != []
 
 
+@pytest.mark.parametrize(
+    "blinded",
+    [
+        lambda rig: rig.feed(FeedChanged(rig.now, "price", healthy=False, message="gone")),
+        lambda rig: rig.restart() + rig.opened(*rig.engine.live_orders()),
+    ],
+)
+def test_entries_are_withdrawn_also_while_nothing_may_be_placed(blinded: Callable[[Rig], Any]) -> None:
+    rig = trading()
+    blinded(rig)
+    assert set(cancelled(rig.configure(goal=Goal.PAUSE))) == {rig.entry(1000), rig.entry(990), rig.entry(980)}
+
+
 def test_a_lost_price_is_not_traded_on() -> None:
     rig = trading()
     rig.feed(FeedChanged(rig.now, "price", healthy=False, message="gone"))
@@ -154,6 +168,11 @@ def test_a_spacing_below_the_tick_is_refused() -> None:
     rig.price(1000)
     assert rig.engine.view().phase is Phase.HALTED
     assert "spec.grid.spacing" in rig.engine.view().message
+
+
+def test_entries_of_an_earlier_spec_do_not_outlive_it_where_the_new_one_has_no_grid() -> None:
+    rig = trading()
+    assert set(cancelled(rig.configure(step=0))) == {rig.entry(1000), rig.entry(990), rig.entry(980)}
 
 
 def test_a_refused_spec_still_sells_what_is_held() -> None:

@@ -227,6 +227,9 @@ class Engine:
         specification.check(turn, config, levels)
         if grid is not None:
             Planner(turn, config, grid).run()
+            return
+        for order in state.orders.entries():  # of an earlier spec: nothing would ever look after them
+            lifecycle.withdraw(turn, order)
 
     def _watch_breaker(self, turn: Turn, config: EngineConfig) -> None:
         state, breaker = self._state, self._state.breaker

@@ -110,15 +110,19 @@ class Gate:
 
     def entries(self) -> Closed | None:
         """For every entry."""
+        no_price = None if self.state.fresh else Closed.NO_PRICE
+        return self.any_order() or no_price or self.unwelcome()
+
+    def unwelcome(self) -> Closed | None:
+        """Why entries must not only wait but go, whatever else holds new ones back."""
         state = self.state
         reasons = (
-            (not state.fresh, Closed.NO_PRICE),
             (state.goal is not Goal.RUN, Closed.GOAL),
             (bool(state.refusal), Closed.REFUSED),
             (state.breaker.open, Closed.BREAKER_OPEN),
             (self.now < state.margin_locked_until, Closed.MARGIN_LOCKED),
         )
-        return self.any_order() or next((closed for holds, closed in reasons if holds), None)
+        return next((closed for holds, closed in reasons if holds), None)
 
     def entry(self, exposure: Exposure, price: int, lots: int) -> Closed | None:
         """For this entry, beside all that is in `exposure`."""

@@ -49,12 +49,7 @@ class Planner:
 
     def _withdraw_entries(self) -> None:
         """Entries that must not be there: all where entries are stopped, else those that fit the spec no more."""
-        stopped = self._gate.entries() in {
-            Closed.GOAL,
-            Closed.REFUSED,
-            Closed.BREAKER_OPEN,
-            Closed.MARGIN_LOCKED,
-        }
+        stopped = self._gate.unwelcome() is not None
         for order in self._state.orders.entries():
             if stopped or not self._fits(order):
                 self._withdraw(order)
