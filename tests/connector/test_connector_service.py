@@ -10,7 +10,9 @@ import grpc
 import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from prometheus_client import REGISTRY
 
 from opensqt.connector import fanout, wire
 from opensqt.connector.process import EXCHANGE_SERVICE, LIVENESS, ConnectorServer
@@ -20,7 +22,7 @@ from opensqt.engine.events import OrderState, Remedy
 from opensqt.exchange.v1 import exchange_pb2 as pb
 from opensqt.exchange.v1 import exchange_pb2_grpc as stubs
 from tests.connector.eventually import eventually
-from tests.connector.scripted_venue import ACCOUNT, POSITION, RULES, SYMBOL, ScriptedVenue, fill, order
+from tests.connector.scripted_venue import ACCOUNT, POSITION, READY, RULES, SYMBOL, ScriptedVenue, fill, order
 
 CALLER = pb.Caller(bot_uid="bot", epoch=7)
 NOT_READY = VenueHealth(False, "VenueUnreachable", "the exchange does not answer")
@@ -375,6 +377,35 @@ async def test_health_follows_the_venue_and_liveness_does_not(ports: tuple[int, 
         ]
         venue.become(VenueHealth(True, "Ready", ""))
         assert (await stream.read()).status == serving
+
+
+async def test_a_change_of_health_while_the_last_one_is_being_told_is_told_as_well(
+    ports: tuple[int, int], venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before the 5 s after which health is asked for anyway."""
+    tell, told = health_aio.HealthServicer.set, asyncio.Event()
+    serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+    async def tell_meanwhile(servicer: health_aio.HealthServicer, service: str, status: int) -> None:
+        if status == not_serving:
+            venue.become(READY)
+        await tell(servicer, service, status)
+        if (service, status) == (EXCHANGE_SERVICE, serving):
+            told.set()
+
+    monkeypatch.setattr(health_aio.HealthServicer, "set", tell_meanwhile)
+    venue.become(NOT_READY)
+    async with asyncio.timeout(3), grpc.aio.insecure_channel(f"127.0.0.1:{ports[1]}") as channel:
+        await told.wait()
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        assert (await health.Check(health_pb2.HealthCheckRequest(service=""))).status == serving
+
+
+async def test_the_clock_skew_is_followed_while_nothing_else_changes(
+    ports: tuple[int, int], venue: ScriptedVenue
+) -> None:
+    venue.become(replace(READY, clock_skew_us=1_500_000))
+    await eventually(lambda: REGISTRY.get_sample_value("opensqt_connector_clock_skew_seconds") == 1.5)
 
 
 async def test_reflection_lists_the_services(ports: tuple[int, int]) -> None:

@@ -93,17 +93,20 @@ class ConnectorServer:
             await self._say()
 
     async def _say(self) -> None:
-        health = self._venue.health()
-        said = health.ready, health.reason, health.message
-        if said == self._said:
-            return
-        self._said = said
-        log.info("health", ready=health.ready, reason=health.reason, message=health.message)
-        READY.set(health.ready)
-        CLOCK_SKEW_SECONDS.set(health.clock_skew_us / 1e6)
-        status = health_pb2.HealthCheckResponse.SERVING if health.ready else health_pb2.HealthCheckResponse.NOT_SERVING
-        for service in ("", EXCHANGE_SERVICE):
-            await self._health.set(service, status)
+        """Tells the health, and again where it has changed meanwhile: nobody was waiting for that change."""
+        while True:
+            health = self._venue.health()
+            CLOCK_SKEW_SECONDS.set(health.clock_skew_us / 1e6)
+            said = health.ready, health.reason, health.message
+            if said == self._said:
+                return
+            self._said = said
+            log.info("health", ready=health.ready, reason=health.reason, message=health.message)
+            READY.set(health.ready)
+            serving = health_pb2.HealthCheckResponse.SERVING
+            status = serving if health.ready else health_pb2.HealthCheckResponse.NOT_SERVING
+            for service in ("", EXCHANGE_SERVICE):
+                await self._health.set(service, status)
 
 
 async def run(server: ConnectorServer, *, listen: str, health: str, metrics: str, ended: asyncio.Event) -> None:
