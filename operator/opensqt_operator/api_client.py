@@ -75,8 +75,6 @@ class ApiClient:
         )
         self._interval = 1.0 / requests_per_second
         self._next = 0.0
-        self.answered = time.monotonic()
-        """When the API server last answered anything."""
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """The object as it is now; None where there is none."""
@@ -171,7 +169,6 @@ class ApiClient:
         try:
             answer = await request
         except ApiError as error:
-            self.answered = time.monotonic()
             code = str(error.status.code)
             if error.status.code == _NOT_FOUND and may_be_absent:
                 return None
@@ -181,7 +178,6 @@ class ApiClient:
             code = type(error).__name__
             raise TryLaterError(f"{type(error).__name__}: {error}") from error
         else:
-            self.answered = time.monotonic()
             return answer
         finally:
             metrics.API_REQUESTS.labels(verb, kind.kind, code).inc()

@@ -15,13 +15,15 @@ _UNITS = {
     None: Decimal(1), "m": Decimal("0.001"), "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9),
     "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30),
 }  # fmt: skip
+_WHOLE = {"selector"}
+"""Maps to which nobody else can add: each further label makes another selection of them."""
 _QUANTITY_FIELDS = {"cpu", "memory", "sizeLimit", "ephemeral-storage"}
 
 
 def first_difference(desired: Any, live: Any, path: str = "") -> str | None:
     """The path of the first field that we set and that differs in `live`; None where there is none."""
     if isinstance(desired, dict):
-        if not isinstance(live, dict):
+        if not isinstance(live, dict) or (path.rpartition(".")[2] in _WHOLE and live.keys() - desired.keys()):
             return path or "/"
         return _first(
             first_difference(value, live.get(name), f"{path}.{name}" if path else name)

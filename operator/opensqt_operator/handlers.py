@@ -32,8 +32,8 @@ class Handlers:
     def __init__(self, cache: Cache, enqueue: Callable[[Key], None]) -> None:
         self._cache = cache
         self._enqueue = enqueue
-        self.seen: dict[str, int] = {}
-        """The newest resource version that the watch has told of, by kind."""
+        self.seen: dict[tuple[str, str], int] = {}
+        """The newest resource version that the watches have told of, by kind and namespace."""
         self._told: dict[Key, object] = {}
 
     def register(self, registry: kopf.OperatorRegistry) -> None:
@@ -49,7 +49,8 @@ class Handlers:
         """An object as a watch tells of it: `kind` is DELETED when it is gone."""
         obj["metadata"] = dict(obj["metadata"])
         key = key_of(obj)
-        self.seen[key.kind] = max(self.seen.get(key.kind, 0), version(obj))
+        where = key.kind, key.namespace
+        self.seen[where] = max(self.seen.get(where, 0), version(obj))
         before = self._get(key)
         if kind == "DELETED":
             self._cache.drop(obj)

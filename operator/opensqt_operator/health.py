@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from opensqt_operator.api_client import ApiClient
+from opensqt_operator.names import Key
 from opensqt_operator.queue import KeyedQueue
 from opensqt_operator.resync import Resync
 
@@ -22,9 +22,8 @@ _log = structlog.get_logger(__name__)
 class Health:
     """What is wrong with this process; nothing where the answer is empty."""
 
-    def __init__(self, queue: KeyedQueue[object], resync: Resync, api: ApiClient) -> None:
-        self._queue, self._resync, self._api = queue, resync, api
-        self._started = time.monotonic()
+    def __init__(self, queue: KeyedQueue[Key], resync: Resync) -> None:
+        self._queue, self._resync = queue, resync
 
     def stuck(self) -> list[str]:
         """Reasons for a restart."""
@@ -33,8 +32,8 @@ class Health:
         if oldest > STUCK_KEY:
             reasons.append(f"a key has been due for {oldest:.0f} s")
         reasons += [
-            f"the watch of {kind} has told nothing of what {misses} lists have found"
-            for kind, misses in self._resync.misses.items()
+            f"the watch of {watch} has told nothing of what {misses} lists have found"
+            for watch, misses in self._resync.misses.items()
             if misses >= MISSED_RESYNCS
         ]
         return reasons

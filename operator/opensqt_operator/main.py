@@ -59,7 +59,7 @@ class Operator:
         self._connector = ConnectorReconciler(
             api=self.api, cache=self.cache, executor=executor, writer=writer, lines=self.connectors, options=options
         )
-        self.health = Health(self.queue, self.resync, self.api)  # type: ignore[arg-type]
+        self.health = Health(self.queue, self.resync)
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT.

@@ -14,6 +14,8 @@ from opensqt_operator.names import CHILDREN, OWNED, SELECTOR, Kind, Object, key_
 
 _RETRY = 5.0
 _SETTLE = 20.0
+Watch = tuple[str, str | None]
+"""A kind and a namespace, None for all: Kopf watches each by itself, and each can fall silent by itself."""
 _log = structlog.get_logger(__name__)
 
 
@@ -29,7 +31,7 @@ class Resync:
         self.succeeded: float | None = None
         """When everything was last listed, on the monotonic clock."""
         self.misses: dict[str, int] = {}
-        """How many resyncs in a row found changes of a kind that the watch never told of."""
+        """How many resyncs in a row found changes that the watch, named by what it watches, never told of."""
 
     async def first(self) -> None:
         """List until it succeeds: before that, nothing can be decided. The CRDs may not be there yet, either."""
@@ -54,15 +56,14 @@ class Resync:
             await asyncio.sleep(min(_SETTLE, self.interval / 4))
             self._judge(newest)
 
-    async def _once(self) -> dict[str, int]:
-        """Replace the cache; the newest version of what it did not know, by kind."""
+    async def _once(self) -> dict[Watch, int]:
+        """Replace the cache; the newest version of what it did not know, by watch."""
         started = time.monotonic()
-        newest: dict[str, int] = {}
+        newest: dict[Watch, int] = {}
         for kind in (*OWNED, *CHILDREN):
             for namespace in self._namespaces:
                 objects, listed_at = await self._api.list(kind, namespace, None if kind in OWNED else SELECTOR)
-                found = self._replace(kind, namespace, objects, listed_at)
-                newest[kind.kind] = max(newest.get(kind.kind, 0), found)
+                newest[kind.kind, namespace] = self._replace(kind, namespace, objects, listed_at)
         for kind in OWNED:
             for obj in self._cache.all(kind):
                 self._handlers.changed(None, obj)
@@ -79,11 +80,15 @@ class Resync:
             newest = max(newest, version(after) if after is not None else 0)
         return newest
 
-    def _judge(self, newest: dict[str, int]) -> None:
-        """What a list found, the watch must have told by now."""
-        for kind, found in newest.items():
-            missed = found > self._handlers.seen.get(kind, 0)
-            self.misses[kind] = self.misses.get(kind, 0) + 1 if missed else 0
+    def _judge(self, newest: dict[Watch, int]) -> None:
+        """What a list found, the watch of the same objects must have told by now."""
+        for (kind, namespace), found in newest.items():
+            watch = f"{kind} in {namespace}" if namespace else kind
+            told = (
+                seen for (of, where), seen in self._handlers.seen.items() if of == kind and namespace in {None, where}
+            )
+            missed = found > max(told, default=0)
+            self.misses[watch] = self.misses.get(watch, 0) + 1 if missed else 0
             if missed:
                 metrics.MISSED_EVENTS.labels(kind).inc()
-                _log.warning("watch_missed_changes", kind=kind, in_a_row=self.misses[kind])
+                _log.warning("watch_missed_changes", watch=watch, in_a_row=self.misses[watch])

@@ -94,6 +94,10 @@ class FakeCluster:
             for old in pods:
                 if old["metadata"]["name"] != name and "deletionTimestamp" not in old["metadata"]:
                     await self.kube.delete("Pod", old["metadata"]["name"])
+            updated = sum(p["metadata"]["name"] == name for p in pods)
+            said = {"observedGeneration": metadata["generation"], "replicas": len(pods), "updatedReplicas": updated}
+            if any(deployment.get("status", {}).get(field, 0) != value for field, value in said.items()):
+                await self.kube.merge("Deployment", metadata["name"], {"status": said}, "status")
             if not pods:
                 await self.kube.create({
                     "apiVersion": "v1", "kind": "Pod",

@@ -34,8 +34,11 @@ def connector(*, held: bool = True, deleting: bool = False, generation: int = 1,
 
 
 def made(raw: Object) -> dict[Kind, Object]:
-    """The children that we made for `raw`."""
-    return dict(children(raw, ExchangeConnector.model_validate(raw), OPTIONS))
+    """The children that we made for `raw`, with its Deployment rolled out."""
+    them = dict(children(raw, ExchangeConnector.model_validate(raw), OPTIONS))
+    them[DEPLOYMENTS]["metadata"]["generation"] = 1
+    them[DEPLOYMENTS]["status"] = {"observedGeneration": 1, "updatedReplicas": 1}
+    return them
 
 
 def running_pod() -> Object:
@@ -155,6 +158,24 @@ def test_what_the_connector_says_becomes_conditions(report: Object, ready: str, 
     assert conditions["Ready"].status == ready
     assert conditions["Ready"].reason == report["reason"]
     assert conditions["CredentialsValid"].status == credentials
+
+
+@pytest.mark.parametrize(
+    "rollout", [{"observedGeneration": 1, "updatedReplicas": 1}, {"observedGeneration": 2, "updatedReplicas": 0}, {}]
+)
+def test_the_pod_of_an_earlier_spec_is_not_ready_for_the_new_one(rollout: Object) -> None:
+    raw = connector(generation=2)
+    live = made(raw)
+    live[DEPLOYMENTS]["metadata"]["generation"] = 2
+    live[DEPLOYMENTS]["status"] = rollout
+    answer = exchange_pb2.GetConnectorStatusResponse(ready=True, reason="Ready")
+    o = observe(raw, live, contact=Contact(answer))
+    conditions = {condition.type: condition for condition in status(o, plan(o)).conditions}
+    assert (conditions["Ready"].status, conditions["Ready"].reason) == ("False", "RollingOut")
+    assert (conditions["Progressing"].status, conditions["Progressing"].reason) == ("True", "RollingOut")
+    live[DEPLOYMENTS]["status"] = {"observedGeneration": 2, "updatedReplicas": 1}
+    rolled = observe(raw, live, contact=Contact(answer))
+    assert {one.type: one.status for one in status(rolled, plan(rolled)).conditions}["Ready"] == "True"
 
 
 def test_a_restarted_operator_believes_the_status_until_it_has_heard_better() -> None:

@@ -28,6 +28,8 @@ from tests.operator.world import World, condition, ready, reason, state_of
         ({"memory": "80Mi"}, {"memory": "80M"}, "memory"),
         ({"plain": "0.5"}, {"plain": "500m"}, "plain"),
         ({"a": False}, {}, "a"),
+        # Another label in a selector selects something else.
+        ({"selector": {"a": "1"}}, {"selector": {"a": "1", "b": "2"}}, "selector"),
     ],
 )
 def test_only_what_we_set_is_compared(desired: Any, live: Any, path: str | None) -> None:
@@ -88,15 +90,20 @@ async def test_a_pod_changed_by_hand_is_put_back_and_lives_on(world: World, patc
     [
         ("Service", {"spec": {"selector": {"app.kubernetes.io/instance": "other"}}},
          lambda it: it["spec"]["selector"]["app.kubernetes.io/instance"] == "paper"),
+        ("Service", {"spec": {"selector": {"added": "by-hand"}}}, lambda it: "added" not in it["spec"]["selector"]),
         ("Service", {"spec": {"publishNotReadyAddresses": False}}, lambda it: it["spec"]["publishNotReadyAddresses"]),
         ("Deployment", {"spec": {"replicas": 3}}, lambda it: it["spec"]["replicas"] == 1),
+        ("Deployment", {"spec": {"paused": True}}, lambda it: not it["spec"].get("paused")),
         ("Deployment", {"spec": {"strategy": {"type": "RollingUpdate"}}},
          lambda it: it["spec"]["strategy"]["type"] == "Recreate"),
         ("Deployment", {"metadata": {"ownerReferences": None}}, None),
         ("ServiceAccount", {"automountServiceAccountToken": True},
          lambda it: it["automountServiceAccountToken"] is False),
     ],
-    ids=["service selector", "service field", "replicas", "strategy", "disowned", "account"],
+    ids=[
+        "service selector", "narrower selector", "service field", "replicas", "paused",
+        "strategy", "disowned", "account",
+    ],
 )  # fmt: skip
 async def test_a_connectors_children_changed_by_hand_are_put_back(
     world: World, kind: str, patch: Object, put_back: Any

@@ -200,6 +200,13 @@ def test_without_a_lasting_connector_no_bot_is_started_and_none_is_stopped(conne
     assert plan(observe(held, live_pod(held), report=report(), connector=connector)).steps == ()
 
 
+def test_a_connector_that_is_kept_for_its_bots_is_good_enough_to_make_a_bot_again() -> None:
+    leaving = CONNECTOR | {"metadata": {"name": "paper", "deletionTimestamp": "x"}}
+    assert kinds(plan(observe(gridbot(), connector=leaving))) == [Apply, Announce]
+    orphan = gridbot(held=False, deletionPolicy="Orphan") | {"status": {"epoch": 3}}
+    assert kinds(plan(observe(orphan, connector=leaving))) == [Apply, Announce]
+
+
 def test_an_invalid_spec_stops_nothing_and_names_the_field_without_its_value() -> None:
     bad = gridbot(generation=2, order={"quoteSize": "s3cret"})
     o = observe(bad, live_pod(gridbot()), report=report())

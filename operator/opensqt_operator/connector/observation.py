@@ -10,7 +10,7 @@ from opensqt_operator.conditions import Verdict
 from opensqt_operator.connector.resources import CONTAINER
 from opensqt_operator.connectors import ConnectorReport
 from opensqt_operator.lines import Contact
-from opensqt_operator.names import FINALIZER, FORCE_DELETE, Kind, Object
+from opensqt_operator.names import DEPLOYMENTS, FINALIZER, FORCE_DELETE, Kind, Object
 from opensqt_operator.options import Options
 from opensqt_operator.pod_state import PodState, Stage, pod_state
 from opensqt_operator.validation import InvalidSpecError, parse, parse_status
@@ -67,6 +67,16 @@ class Observation:
         states = [pod_state(pod, CONTAINER) for pod in self.pods]
         lasting = [state for state in states if state.stage is not Stage.TERMINATING]
         return max(lasting or states, key=lambda state: state.created, default=None)
+
+    @property
+    def rolling_out(self) -> bool:
+        """The Deployment has yet to put a Pod of its present template in the place of an earlier one."""
+        deployment = self.live.get(DEPLOYMENTS)
+        if deployment is None:
+            return False
+        said = deployment.get("status", {})
+        generation = deployment["metadata"].get("generation", 0)
+        return bool(said.get("observedGeneration", 0) < generation or said.get("updatedReplicas", 0) < 1)
 
     @property
     def report(self) -> ConnectorReport | None:

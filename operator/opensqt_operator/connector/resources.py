@@ -83,6 +83,8 @@ def _deployment(connector: ExchangeConnector, account: str, options: Options) ->
         # The null takes away what the API server adds for another type, should somebody set that.
         "strategy": {"type": "Recreate", "rollingUpdate": None},
         "revisionHistoryLimit": 2,
+        # Nor may it be paused by hand: a new spec would never be rolled out.
+        "paused": None,
         "selector": {"matchLabels": _selector(connector.metadata.name)},
         "template": {"metadata": {"labels": labels(CONNECTOR, connector.metadata.name)}, "spec": template},
     }

@@ -12,6 +12,7 @@ from opensqt_operator.validation import InvalidSpecError
 
 _MARKETS, _WEAKNESSES = 64, 16
 _CREDENTIALS = frozenset({"WrongCredentials", "MissingPermission", "WithdrawalPermission", "IpRestricted"})
+_ROLLING_OUT = "its Deployment has yet to replace the Pod of an earlier spec"
 _BLOCKED = frozenset({"NameTaken", "WaitingForEarlier"})
 
 
@@ -66,6 +67,8 @@ def ready(o: Observation, plan: Plan) -> Verdict:  # noqa: PLR0911 - a chain of 
         return _no_pod(o)
     if pod.stage is not Stage.RUNNING:
         return false(pod.reason, pod.message)
+    if o.rolling_out:
+        return false("RollingOut", _ROLLING_OUT)
     if o.unreachable:
         return unknown("ConnectorUnreachable", f"its Pod does not answer: {o.contact.error or 'no answer yet'}")
     if o.report is None:
@@ -86,7 +89,10 @@ def progressing(o: Observation, plan: Plan) -> Verdict:
     """It is on its way to what the spec asks, without a person's help."""
     if plan.progressing:
         return true(plan.reason, plan.message)
-    if isinstance(o.parsed, ExchangeConnector) and plan.reason not in _BLOCKED and o.report is None:
+    watched = isinstance(o.parsed, ExchangeConnector) and plan.reason not in _BLOCKED
+    if watched and o.rolling_out and (o.pod is None or not o.pod.broken):
+        return true("RollingOut", _ROLLING_OUT)
+    if watched and o.report is None:
         if o.unreachable:
             return false("ConnectorUnreachable", o.contact.error)
         if o.pod is None or not o.pod.broken:

@@ -48,7 +48,9 @@ def _not_ours(o: Observation, pod: Object) -> Plan:
 
 def _create(o: Observation, bot: GridBot) -> Plan:
     connector = bot.spec.connector_ref.name
-    if o.connector is None or "deletionTimestamp" in o.connector["metadata"]:
+    # A connector that is being deleted is kept for the bots that trade through it, and takes no new ones.
+    new = not o.held and not o.previous.pod and not o.previous.epoch
+    if o.connector is None or (new and "deletionTimestamp" in o.connector["metadata"]):
         verdict = connector_verdict(o.connector, connector)
         return Plan(reason=verdict.reason, message=verdict.message)
     holds = bot.spec.deletion_policy is not DeletionPolicy.ORPHAN
