@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+
 from opensqt.journal.embedded import EmbeddedPostgres
 
 pytest_plugins = ["tests.cluster.fixtures"]

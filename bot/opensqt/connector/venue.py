@@ -70,7 +70,7 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the exchange has it; `filled` is cumulative; `failure` says why it was cancelled or rejected later."""
+    """An order as the exchange has it; `filled` is cumulative; `failure` says why it ended, where that came later."""
 
     symbol: str
     client_id: str
@@ -181,7 +181,10 @@ class Venue(Protocol):
     capabilities: Capabilities
 
     async def open(self) -> None:
-        """Connects, loads the symbols and checks the credentials. Returns also where that fails: `health` says so, and it goes on trying."""
+        """Connects, loads the symbols and checks the credentials.
+
+        Returns also where that fails: `health` says so, and it goes on trying.
+        """
 
     async def close(self) -> None: ...
 
