@@ -1,6 +1,8 @@
 """`opensqt run --until-end`: real processes over real candles, and one document that adds up."""
 
 import json
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import MANIFEST, Opensqt
+from tests.cli.running import Running
 
 pytestmark = pytest.mark.timeout(300)
 BALANCE = Decimal(10000)
@@ -72,6 +75,30 @@ def test_a_named_state_is_kept_and_reported_again(opensqt: Opensqt, manifest: Pa
     again = json.loads(opensqt(*arguments).stdout)
     assert again["bots"][0]["fills"] == first["bots"][0]["fills"]
     assert again["bots"][0]["position"] == first["bots"][0]["position"]
+
+
+def test_disturbed_runs_come_to_the_same_end(opensqt: Opensqt, manifest: Path, candles: Path, tmp_path: Path) -> None:
+    """Interrupted, killed outright, its bot killed: the fills are those of a run that nobody disturbed."""
+    arguments = ("-f", manifest, "--candles", candles, "--until-end", "--state-dir", "disturbed")
+    with Running(*arguments, cwd=tmp_path) as run:
+        run.wait_for(lambda: len(run.fills()) >= 2)
+        assert run.interrupt() == 130
+    with Running(*arguments, cwd=tmp_path) as run:
+        run.wait_for(lambda: len(run.fills()) >= 2)
+        run.process.kill()
+        run.ended()
+    with Running(*arguments, "-o", "json", cwd=tmp_path) as run:
+        run.wait_for(lambda: run.says("STATE=Running"))
+        os.kill(run.pid_of("bot grid"), signal.SIGKILL)
+        assert run.ended() == 0
+    undisturbed = opensqt("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json")
+    disturbed, expected = json.loads(run.output), json.loads(undisturbed.stdout)
+    _check_adds_up(disturbed)
+    fills = [
+        [(fill["time"], fill["side"], fill["price"], fill["quantity"], fill["fee"]) for fill in one["bots"][0]["fills"]]
+        for one in (disturbed, expected)
+    ]
+    assert fills[0] == fills[1]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import structlog
 
 from opensqt.api.connector import Exchange, ExchangeConnector
 from opensqt.api.gridbot import GridBot
+from opensqt.api.process import DSN_ENV
 from opensqt.cli.run.checks import check
 from opensqt.cli.run.inputs import Overrides, remove_credentials
 from opensqt.cli.run.loopback import NoPortError
@@ -82,7 +83,13 @@ class Options:
     help="A live table, lines, or one JSON document at the end. The default is a table on a terminal, else lines.",
 )
 @click.option("--fresh", is_flag=True, help="Start over: forget journal, orders and positions of earlier runs.")
-@click.option("--dsn", metavar="DSN", help="A PostgreSQL database for the journal, instead of the embedded one.")
+@click.option(
+    "--dsn",
+    metavar="DSN",
+    envvar=DSN_ENV,
+    show_envvar=True,
+    help="A PostgreSQL database for the journal, instead of the embedded one.",
+)
 @click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -141,7 +148,9 @@ def _read(options: Options) -> Manifests:
 
 def _state(options: Options, stack: ExitStack) -> State:
     if options.throw_away:
-        state = State.open(Path(tempfile.mkdtemp(prefix="opensqt-run-")), identity=REPRODUCIBLE)
+        # A database of the caller's may hold an earlier run's journal: there, each run has uids of its own.
+        identity = REPRODUCIBLE if options.dsn is None else None
+        state = State.open(Path(tempfile.mkdtemp(prefix="opensqt-run-")), identity=identity)
     else:
         state = State.open(options.state_dir or DEFAULT_STATE)
     stack.callback(state.close)
@@ -210,6 +219,8 @@ def _tell(options: Options, ending: Ending, state: State, screen: Screen) -> int
             click.echo(json.dumps(ending.document, indent=2))
         else:
             screen.summary(ending.document)
+    if ending.interrupted and options.until_end:
+        click.echo("opensqt run: interrupted before the end of the data", err=True)
     for failure in ending.failures:
         click.echo(f"opensqt run: {failure}", err=True)
     if options.throw_away:

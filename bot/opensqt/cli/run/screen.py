@@ -41,6 +41,7 @@ class PlainScreen:
         self._fills = fills
         self._next_status = 0.0
         self._last_rows: Sequence[Sequence[str]] = ()
+        self._last_troubles: Sequence[str] = ()
 
     def step(self, text: str) -> None:
         self._line(text)
@@ -56,6 +57,10 @@ class PlainScreen:
             self._line(f"{bot}: {fill_line(symbol, fill)}")
 
     def show(self, picture: Picture) -> None:
+        for trouble in picture.troubles:
+            if trouble not in self._last_troubles:
+                self.trouble(trouble)
+        self._last_troubles = picture.troubles
         states = [row[3:6] for row in picture.rows]
         changed = states != [row[3:6] for row in self._last_rows]
         if not changed and time.monotonic() < self._next_status:

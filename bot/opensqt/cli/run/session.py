@@ -29,9 +29,11 @@ REFRESH_SECONDS = 0.25
 FILLS_SHOWN = 8
 WIND_DOWN_SECONDS = 60.0
 STOP_SECONDS = 15.0
+START_SECONDS = 10.0
+"""Within which nobody is told that something is not ready yet."""
 MOST_DEATHS = 5
 """Of a process that has never been well, until the run is given up."""
-_LASTING = {"BadMarketData", "WrongCredentials", "MissingPermission"}
+_LASTING = {"BadMarketData", "JournalMisconfigured", "WrongCredentials", "MissingPermission"}
 """What a connector that has never been ready will not get over by itself."""
 
 
@@ -229,16 +231,17 @@ class Session:
         return FillLog(uid, market, earlier[-1] if earlier else None)
 
     def _troubles(self) -> list[str]:
+        """Of those that should be well by now."""
+        patience = (datetime.now(UTC) - self._started).total_seconds() < START_SECONDS
         troubles = [
             f"{view.planned.name}: {view.status.health.reason}: {view.status.health.message}"
             for view in self._connectors
-            if view.status is not None and not view.status.health.ready
+            if view.status is not None and not view.status.health.ready and not patience
         ]
-        troubles += [
-            f"{view.planned.name}: {view.status.reason}: {view.status.message}"
-            for view in self._bots
-            if view.status.phase == pb.PHASE_HALTED
-        ]
+        for view in self._bots:
+            starting = view.status.phase == pb.PHASE_STARTING and not patience
+            if view.status.phase == pb.PHASE_HALTED or starting:
+                troubles.append(f"{view.planned.name}: {view.status.reason}: {view.status.message}")
         return troubles
 
     async def _end(self) -> Ending:
