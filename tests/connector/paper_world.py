@@ -51,13 +51,17 @@ class World:
         self._uids = lockstep
         self._dead = asyncio.Event()
         self.deaths = 0
+        self.lockstep = Lockstep(self._uids)
+        self.venue = self._venue()
+
+    def _venue(self) -> PaperVenue:
+        lockstep = self.lockstep if self._uids else None
+        return PaperVenue(self._resource, self._dsn, lockstep=lockstep, fatal=self._die)
 
     async def open(self) -> None:
         self._dead = asyncio.Event()
         self.lockstep = Lockstep(self._uids)
-        self.venue = PaperVenue(
-            self._resource, self._dsn, lockstep=self.lockstep if self._uids else None, fatal=self._die
-        )
+        self.venue = self._venue()
         await self.venue.open()
 
     async def close(self) -> None:
@@ -87,10 +91,7 @@ class World:
     async def surely_placed(self, orders: Sequence[NewOrder]) -> None:
         """Places orders as a bot does: what is in doubt is looked up, what is unknown is sent again under its id."""
         for order in orders:
-            while True:
-                outcome = await self._place(order)
-                if not isinstance(outcome, Failure):
-                    break
+            while isinstance(outcome := await self._place(order), Failure):
                 assert outcome.remedy in {Remedy.LOOK_UP, Remedy.RETRY, Remedy.DUPLICATE}, outcome
                 if await self.known(order.client_id):
                     break

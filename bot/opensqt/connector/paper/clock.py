@@ -9,34 +9,29 @@ from opensqt.connector.paper.exchange import PaperExchange
 
 log = structlog.get_logger(__name__)
 
-PLACE_SECONDS = 0.2
-"""An idle market's place is committed this often: so much of it may be played again after a crash."""
 VALUES_SECONDS = 1.0
 """How often account and positions are told while only prices change."""
 STALL_SECONDS = 2.0
 """Behind by more than this, after a standstill, the market goes on from where it is instead of racing to catch up."""
 STEPS_AT_ONCE = 256
-"""Steps that are overdue are played without pause, but no more of them than this: others must have their turn."""
+"""Steps that are overdue are played without pause and committed together, but no more of them than this."""
 
 
 async def play(exchange: PaperExchange, speed: int) -> None:
-    """Plays to the end of all data. The market stands still while its books cannot be committed."""
+    """Plays to the end of all data. A price is told when its place is durable: a crash never takes the market back."""
     markets, commits = exchange.markets, exchange.commits
     schedule = _Schedule(speed)
-    place_due = values_due = time.monotonic()
+    values_due = time.monotonic()
     while (upcoming := markets.next()) is not None:
         await schedule.wait_for(upcoming[0])
-        touched = False
         for _ in range(STEPS_AT_ONCE):
             touched = markets.play(upcoming[1])
             following = markets.next()
             if touched or following is None or not schedule.is_due(following[0]):
                 break
             upcoming = following
+        await commits.commit()
         now = time.monotonic()
-        if touched or now >= place_due or markets.ended:
-            await commits.commit()
-            place_due = now + PLACE_SECONDS
         if now >= values_due:
             exchange.tell_values()
             values_due = now + VALUES_SECONDS

@@ -68,14 +68,6 @@ class GroupCommit:
         if outstanding is not None:
             await asyncio.shield(outstanding)
 
-    def tell(self, update: Update) -> None:
-        """Tells an update that needs no commit, but never before one that does."""
-        if self._asked is None and self._flying is None and not self._matching.changes.updates:
-            self._tell((update,))
-        else:
-            self._matching.changes.updates.append(update)
-            self.ask()
-
     async def run(self) -> None:
         """Raises SupersededError, JournalDiverged, and whatever says that the books will never take a commit."""
         while True:

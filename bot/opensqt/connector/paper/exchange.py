@@ -158,10 +158,10 @@ class PaperExchange:
                 self.feeds.positions.tell(symbol, self.position(symbol))
 
     def played(self, symbol: str, start: int, end: int) -> None:
-        """Tells a market's new price and klines."""
+        """Takes note of a market's new place, and tells its klines."""
         self.commits.moved(symbol)
         if self.feeds.prices.heard(symbol) and (price := self.price(symbol)):
-            self.commits.tell(price)
+            self.matching.changes.updates.append(price)
         for subject in self.feeds.klines.subjects():
             if subject[0] == symbol:
                 tape, instrument = self.markets.tapes[symbol], self._holdings[symbol].instrument

@@ -7,7 +7,7 @@ what comes out does not depend on timing.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 
@@ -24,9 +24,6 @@ from opensqt.paper.v1 import paper_pb2 as pb
 from opensqt.paper.v1 import paper_pb2_grpc as stubs
 
 log = structlog.get_logger(__name__)
-
-PLACE_STEPS = 20_000
-"""A market that moves this far without a commit commits its place: no more is played again after a crash."""
 
 
 @dataclass(slots=True)
@@ -55,7 +52,7 @@ class Lockstep:
         self._exchange: PaperExchange | None = None
         self._asked = asyncio.Event()
         self._market_moves = False
-        self._newest_step = 0
+        self._started = False
         self._over = False
         self._closed = False
 
@@ -65,8 +62,7 @@ class Lockstep:
         if bot.last is not None and 0 < request.step < bot.last.step:
             return bot.last  # it was lost on its way
         bot.low, bot.high = _band(request, exchange.matching.account.holdings[bot.symbol].instrument.tick_size)
-        restarted = request.step == 0 and exchange.price(bot.symbol) is not None
-        if bot.updates or bot.due or restarted or self._over:
+        if self._started and (bot.updates or bot.due or self._over):
             return self._answer(bot, exchange)
         waiting: asyncio.Future[pb.AdvanceResponse] = asyncio.get_running_loop().create_future()
         bot.waiting = waiting
@@ -91,24 +87,19 @@ class Lockstep:
 
     async def run(self, exchange: PaperExchange) -> None:
         """Plays to the end of all data."""
-        markets, commits, matching = exchange.markets, exchange.commits, exchange.matching
+        markets, commits, holdings = exchange.markets, exchange.commits, exchange.matching.account.holdings
         await self._all_wait()
-        await self._catch_up(exchange)
-        committed = matching.step
+        self._started = True
+        await self._turns(exchange, lambda _: False)
         while (stop := self._next_stop(exchange)) is not None:
             symbol, step = stop
             self._market_moves = True
-            touched = markets.play_until(symbol, step)
-            if touched or matching.step - committed >= PLACE_STEPS:
-                await commits.commit()
-                committed = matching.step
+            markets.play_until(symbol, step)
+            # Also where nothing was touched: nobody is told of a place that a crash could take back.
+            await commits.commit()
             self._market_moves = False
-            price = matching.account.holdings[symbol].last
-            for bot in self._bots.values():
-                if bot.updates or (bot.symbol == symbol and not bot.low < price < bot.high):
-                    self._tell(bot, exchange)
-                    await self._all_wait()
-            await self._all_wait()
+            price = holdings[symbol].last
+            await self._turns(exchange, lambda bot: bot.symbol == symbol and not bot.low < price < bot.high)  # noqa: B023
         markets.play_out()
         await commits.commit()
         # Only now: a bot that is told of the end may not come again, and until here each had to.
@@ -137,10 +128,12 @@ class Lockstep:
             raise VenueError(Failure(Remedy.FIX_REQUEST, f"symbol: this exchange has no market {request.symbol[:40]}"))
         if not bot.symbol:
             bot.symbol, bot.prefix = request.symbol, request.client_id_prefix
+            # An earlier instance of this connector may have been further than it has told this bot.
+            bot.due = request.step < exchange.matching.step
             if request.step:
-                # It knows an earlier instance of this connector, whose last words it may not have heard.
-                self._newest_step = max(self._newest_step, request.step)
                 bot.updates += await exchange.updates_after(bot.symbol, bot.prefix, request.step)
+        elif request.step == 0 and bot.last is not None:
+            bot.due = True  # the bot has started anew: it must know where the market is
         if bot.waiting is not None and not bot.waiting.done():
             bot.waiting.set_exception(VenueError(Failure(Remedy.RETRY, "the bot has asked again since")))
         return bot, exchange
@@ -157,6 +150,14 @@ class Lockstep:
         )
         return bot.last
 
+    async def _turns(self, exchange: PaperExchange, wants: Callable[[_Bot], bool]) -> None:
+        """Lets the bots that have news act, one after the other; returns when all wait."""
+        for bot in self._bots.values():
+            if bot.updates or bot.due or wants(bot):
+                self._tell(bot, exchange)
+                await self._all_wait()
+        await self._all_wait()
+
     def _tell(self, bot: _Bot, exchange: PaperExchange) -> None:
         """Answers a bot that waits; one that has hung up is answered when it asks again."""
         bot.due = True
@@ -170,14 +171,6 @@ class Lockstep:
     async def _next_asked(self) -> None:
         self._asked.clear()
         await self._asked.wait()
-
-    async def _catch_up(self, exchange: PaperExchange) -> None:
-        """Goes on to where the bots have been: what was played after the last commit has touched no order."""
-        markets, matching = exchange.markets, exchange.matching
-        while matching.step < self._newest_step and (upcoming := markets.next()) is not None:
-            if markets.play(upcoming[1]):
-                log.error("order_touched_while_catching_up", step=matching.step)
-        await exchange.commits.commit()
 
     def _next_stop(self, exchange: PaperExchange) -> tuple[str, int] | None:
         """Symbol and step of the next price that matters to anyone; None where none does."""

@@ -238,7 +238,11 @@ class PaperVenue:
             MARKET_STEPS.labels(symbol, "played").set_function(lambda tape=tape: tape.played)  # type: ignore[misc]
         if self._lockstep is not None:
             self._lockstep.attach(exchange)
-        market = self._lockstep.run(exchange) if self._lockstep else clock.play(exchange, self._paper.speed)
+            market = self._lockstep.run(exchange)
+        else:
+            if not any(tape.played for tape in tapes.values()) and (first := exchange.markets.next()):
+                exchange.markets.play(first[1])  # so that there is a price as soon as anyone may trade
+            market = clock.play(exchange, self._paper.speed)
         for work in (exchange.commits.run(), market):
             task = asyncio.create_task(work)
             task.add_done_callback(self._ended)
@@ -260,6 +264,8 @@ class PaperVenue:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if task.cancelled() or (error := task.exception()) is None:
             return
+        if self._lockstep is not None:
+            self._lockstep.close()
         if isinstance(error, SupersededError):
             self._say(("Superseded", str(error)))
         elif not isinstance(error, VenueError):  # the market's, when the commits have ended: theirs is the cause
