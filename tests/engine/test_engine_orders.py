@@ -215,6 +215,25 @@ def test_an_order_that_the_exchange_had_is_never_given_up() -> None:
     assert "OrderDenied" in told([action for line in rig.actions for action in line])
 
 
+def test_a_denied_order_is_shown_however_long_nobody_answered_before() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.restart()
+    rig.opened(rig.entry(990), rig.entry(980))
+    rig.price(1004)
+    for _ in range(12):
+        rig.feed(LookUpFailed(rig.now, entry, "no answer"))
+        rig.wait(60 * SECOND)
+    warnings = rig.feed(OrderNotFound(rig.now, entry))
+    rig.wait(120 * SECOND)
+    for _ in range(3):
+        warnings += rig.feed(OrderNotFound(rig.now, entry))
+    assert told(warnings) == ["OrderDenied"]
+    assert (rig.engine.view().reason, entry in rig.engine.view().message) == ("OrderDenied", True)
+    rig.opened(entry)
+    assert rig.engine.view().reason == ""
+
+
 def test_an_order_beyond_which_the_price_has_gone_is_asked_after() -> None:
     rig = trading()
     rig.price(1000)

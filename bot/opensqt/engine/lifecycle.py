@@ -28,7 +28,8 @@ LOOK_UP_TIME = 1_000_000
 """After which a look-up without an answer is asked again; twice as long each time."""
 RETRY_TIME = 500_000
 MARGIN_LOCK = 10_000_000
-MOST_DENIALS = 8
+DENIED_TIME = 60_000_000
+"""For so long the exchange denies an order that it has had before people are told."""
 MOST_REFUSED = 3
 """Orders refused as wrong, in a row, before the bot halts."""
 _LONGEST = 60_000_000
@@ -95,6 +96,7 @@ def on_reported(turn: Turn, event: OrderReported) -> None:
         return
     turn.changed = True
     order.seen = True
+    order.absent_since, order.absent = 0, False
     order.reported = max(order.reported, event.filled)
     if event.state is not OrderState.OPEN:
         _over(turn, order, event)
@@ -134,6 +136,7 @@ def on_filled(turn: Turn, event: OrderFilled) -> None:
         return
     turn.changed = True
     order.seen = True
+    order.absent_since, order.absent = 0, False
     book(turn, order, event)
     if order.stage is Stage.WAITING:
         order.stage = Stage.SUBMITTING
@@ -209,7 +212,9 @@ def on_not_found(turn: Turn, event: OrderNotFound) -> None:
         # The exchange has had it: it cannot be absent. Ask again, and never forget it.
         order.doubt = True
         order.due = turn.now + _backoff(ABSENCE_TIME, order)
-        if order.tries == MOST_DENIALS:
+        order.absent_since = order.absent_since or turn.now
+        if not order.absent and turn.now >= order.absent_since + DENIED_TIME:
+            order.absent = True
             turn.warn("OrderDenied", f"the exchange has had the order {order.client_id} and denies it now: look there")
     elif order.doubt:
         order.absent_since = order.absent_since or turn.now

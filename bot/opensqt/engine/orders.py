@@ -62,6 +62,11 @@ class Order:
         return self.leg is Leg.EXIT
 
     @property
+    def denied(self) -> bool:
+        """The exchange has had it, and goes on saying that it does not know it: only people can find out why."""
+        return self.seen and self.absent
+
+    @property
     def partial(self) -> bool:
         return 0 < self.filled < self.lots
 

@@ -68,6 +68,8 @@ def _phase(state: State) -> tuple[Phase, str, str]:  # noqa: PLR0911 - the first
         return (Phase.STARTING if not state.anchor else _usual(state)), "NoPrice", "waiting for a price"
     if state.breaker.open:
         return _usual(state), "BreakerOpen", state.breaker.message
+    if denied := [order.client_id for order in state.orders.live.values() if order.denied]:
+        return _usual(state), "OrderDenied", f"the exchange has had and denies now: {', '.join(denied[:5])}"
     return _usual(state), "", ""
 
 
