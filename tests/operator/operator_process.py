@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import tempfile
 import urllib.error
@@ -11,6 +10,8 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.operator.fake_pods import free_address
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "opensqt-bot:test"
@@ -23,8 +24,7 @@ class OperatorProcess:
         self._kubeconfig, self._namespace, self._options, self._image = kubeconfig, namespace, options, image
         self._log = tempfile.NamedTemporaryFile("w+b", prefix="operator-", suffix=".log")  # noqa: SIM115
         self.process: asyncio.subprocess.Process | None = None
-        self.health_port = 0
-        self.metrics_port = 0
+        self._address = free_address()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -39,7 +39,6 @@ class OperatorProcess:
         self._log.close()
 
     async def start(self, *, ready: bool = True) -> None:
-        self.health_port, self.metrics_port = _free_port(), _free_port()
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{ROOT / 'bot'}:{ROOT / 'operator'}",
@@ -49,8 +48,7 @@ class OperatorProcess:
             # It dies with the tests, however they die.
             "setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "opensqt_operator",
             "--kubeconfig", str(self._kubeconfig), "--namespace", self._namespace,
-            "--image", self._image, "--listen", "127.0.0.1",
-            "--health-port", str(self.health_port), "--metrics-port", str(self.metrics_port),
+            "--image", self._image, "--listen", self._address,
             "--log-format", "console", "--resync-seconds", "60", *self._options,
             env=environment, stdout=self._log, stderr=self._log, cwd="/",
         )  # fmt: skip
@@ -65,10 +63,10 @@ class OperatorProcess:
                 await asyncio.sleep(0.05)
 
     async def probe(self, path: str) -> tuple[int, str]:
-        return await asyncio.to_thread(_get, f"http://127.0.0.1:{self.health_port}/{path}")
+        return await asyncio.to_thread(_get, f"http://{self._address}:8080/{path}")
 
     async def metrics(self) -> str:
-        return (await asyncio.to_thread(_get, f"http://127.0.0.1:{self.metrics_port}/metrics"))[1]
+        return (await asyncio.to_thread(_get, f"http://{self._address}:9090/metrics"))[1]
 
     async def kill(self) -> None:
         """SIGKILL."""
@@ -101,9 +99,3 @@ def _get(url: str) -> tuple[int, str]:
         return error.code, error.read().decode()
     except OSError as error:
         return 0, str(error)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
