@@ -54,7 +54,7 @@ class Handlers:
         before = self._get(key)
         if kind == "DELETED":
             self._cache.drop(obj)
-            self.changed(before, None)
+            self.changed(before or obj, None)
         else:
             # Also what the cache has learned already, from an answer to one key, may be news to other keys.
             self._cache.put(obj, watched=True)
@@ -65,8 +65,14 @@ class Handlers:
         for key in {*self._concerned(before), *self._concerned(after)}:
             self._enqueue(key)
         subject = after or before
-        if subject is not None and subject["kind"] == CONNECTORS.kind:
+        if subject is None:
+            return
+        if subject["kind"] == CONNECTORS.kind:
             self._tell_bots(key_of(subject), after)
+        if subject["kind"] == GRIDBOTS.kind and (before is None or after is None):
+            # A connector counts the bots that refer to it, and goes when the last has gone.
+            connector = subject.get("spec", {}).get("connectorRef", {}).get("name", "")
+            self._enqueue(Key(CONNECTORS.kind, subject["metadata"]["namespace"], connector))
 
     def _tell_bots(self, key: Key, connector: Object | None) -> None:
         """Bots' conditions speak of their connector; they are concerned where that would change."""
@@ -85,9 +91,6 @@ class Handlers:
         key = key_of(obj)
         if key.kind in {kind.kind for kind in OWNED}:
             yield key
-            connector = obj.get("spec", {}).get("connectorRef", {}).get("name", "")
-            if key.kind == GRIDBOTS.kind and connector:
-                yield Key(CONNECTORS.kind, key.namespace, connector)
             return
         # By label for the Pods of Deployments, by owner for what has lost its labels.
         metadata = obj["metadata"]

@@ -14,6 +14,7 @@ from opensqt_operator.names import CHILDREN, OWNED, SELECTOR, Kind, Object, key_
 
 _RETRY = 5.0
 _SETTLE = 20.0
+_SOON = 5.0
 Watch = tuple[str, str | None]
 """A kind and a namespace, None for all: Kopf watches each by itself, and each can fall silent by itself."""
 _log = structlog.get_logger(__name__)
@@ -45,9 +46,11 @@ class Resync:
                 return
 
     async def run(self) -> None:
-        """Resync for ever."""
+        """Resync for ever; the first time soon: no watch tells of what went between our first list and its own."""
+        interval = min(_SOON, self.interval)
         while True:
-            await asyncio.sleep(self.interval * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            await asyncio.sleep(interval * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            interval = self.interval
             try:
                 newest = await self._once()
             except RequestError as failure:

@@ -96,6 +96,24 @@ def test_children_enqueue_their_owner_by_label_or_by_reference() -> None:
     assert queued == [bot_key()]
 
 
+def test_connectors_hear_of_bots_that_come_and_go_but_not_of_each_of_their_numbers() -> None:
+    queued: list[Key] = []
+    handlers = Handlers(Cache(), queued.append)
+    spec = {"connectorRef": {"name": "paper"}}
+    handlers.event("ADDED", thing("GridBot", "grid", 1, spec=spec))
+    assert set(queued) == {connector_key(), bot_key()}
+    queued.clear()
+    handlers.event("MODIFIED", thing("GridBot", "grid", 2, spec=spec))
+    assert queued == [bot_key()]
+    queued.clear()
+    handlers.event("DELETED", thing("GridBot", "grid", 3, spec=spec))
+    assert set(queued) == {connector_key(), bot_key()}
+    queued.clear()
+    # Also where a live look has found before the watch that it is gone.
+    handlers.event("DELETED", thing("GridBot", "grid", 3, spec=spec))
+    assert set(queued) == {connector_key(), bot_key()}
+
+
 def connector(version: int, status: str) -> Object:
     ready = {"type": "Ready", "status": status, "reason": "R", "lastTransitionTime": "2026-01-01T00:00:00Z"}
     return thing("ExchangeConnector", "paper", version, "c1", status={"conditions": [ready]})
