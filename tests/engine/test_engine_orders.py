@@ -429,3 +429,29 @@ def test_any_answer_in_any_state_is_survived() -> None:
             rig.feed(OrderNotFound(rig.now, client_id))
             rig.feed(LookUpFailed(rig.now, client_id, ""))
     assert rig.engine.view().position == 4
+
+
+# --- fills that come after the end ---
+
+
+def test_a_fill_that_comes_after_the_order_was_reported_over_counts_once() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.report(entry, OrderState.CANCELLED)
+    assert "LateFill" in told(rig.fill(entry, 4))
+    assert rig.engine.view().position == 4
+    late = OrderFilled(rig.now, entry, f"t{rig._trades}", 1000, 4, 0, maker=True)
+    rig.feed(late)
+    assert rig.engine.view().position == 4
+
+
+def test_a_late_fill_is_counted_in_its_slot_and_sold() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.report(entry, OrderState.CANCELLED)
+    rig.fill(entry, 4)
+    rig.report(rig.entry(1000), OrderState.CANCELLED)
+    assert sum(slot.held for slot in rig.engine.view().slots) == 4
+    rig.price(1004)
+    rig.settle()
+    assert (rig.slot(1000).position, rig.slot(1000).held) == ("FILLED", 4)

@@ -131,6 +131,9 @@ def _over(turn: Turn, order: Order, event: OrderReported) -> None:
 
 
 def on_filled(turn: Turn, event: OrderFilled) -> None:
+    if order := turn.state.orders.ended_early(event.client_id):
+        _late_fill(turn, order, event)
+        return
     order = _find(turn, event.client_id, speaks=True)
     if order is None or event.trade_id in order.trades:
         return
@@ -145,6 +148,16 @@ def on_filled(turn: Turn, event: OrderFilled) -> None:
         finish(turn, order)
     elif order.stage is Stage.OPEN and not order.doubt and not order.unwanted and order.filled >= order.reported:
         order.due = 0
+
+
+def _late_fill(turn: Turn, order: Order, event: OrderFilled) -> None:
+    """The exchange called the order over with less filled than it was: what it bought or sold counts all the same."""
+    if event.trade_id in order.trades:
+        return
+    book(turn, order, event)
+    turn.warn(
+        "LateFill", f"{order.client_id} had been reported over before its fill {event.trade_id}, which is counted"
+    )
 
 
 def on_place_failed(turn: Turn, event: PlaceFailed) -> None:

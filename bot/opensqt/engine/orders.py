@@ -82,12 +82,16 @@ class Order:
 
 @dataclass(slots=True)
 class Orders:
-    """Live orders by client id, oldest first, and the newest ones that were given up without ever having been seen."""
+    """Live orders by client id, oldest first; the newest that were given up without ever having been seen; and the
+    newest that ended before they were filled, of which a late fill may still come.
+    """
 
     live: dict[str, Order] = field(default_factory=dict)
     given_up: list[Order] = field(default_factory=list)
+    ended: list[Order] = field(default_factory=list)
 
     REMEMBERED = 64
+    ENDED_REMEMBERED = 32
 
     def entries(self) -> list[Order]:
         return [order for order in self.live.values() if order.leg is Leg.ENTRY]
@@ -98,6 +102,20 @@ class Orders:
     def remember(self, order: Order) -> None:
         """Keeps an order that was given up for a while: it must not come back as a stranger."""
         self.given_up = [*self.given_up[-(self.REMEMBERED - 1) :], order]
+
+    def end(self, order: Order) -> None:
+        """Takes an order that is over out of the live ones; what it did not fill may still be told of."""
+        self.live.pop(order.client_id, None)
+        if order.seen and order.remaining:
+            self.ended = [*self.ended[-(self.ENDED_REMEMBERED - 1) :], order]
+
+    def ended_early(self, client_id: str) -> Order | None:
+        return next((order for order in self.ended if order.client_id == client_id), None)
+
+    @property
+    def remembered_slots(self) -> set[int]:
+        """Numbers of the slots that an order which is not live any more may still come back to."""
+        return {order.slot for order in (*self.given_up, *self.ended)}
 
     def revive(self, client_id: str) -> Order | None:
         """An order that was given up and turned up after all: it is live again, to be cancelled."""

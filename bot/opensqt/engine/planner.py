@@ -247,7 +247,7 @@ class Planner:
             return
         low = self._grid.level(self._index - 2 * self._config.buy_window)
         high = self._grid.level(self._index + 2 * self._config.buy_window)
-        remembered = {order.slot for order in self._state.orders.given_up}
+        remembered = self._state.orders.remembered_slots
         for slot in slots.levels():
             near = low <= slot.price <= high and slots.by_price[slot.price] is slot
             if slot.idle and not near and slot.number not in remembered:

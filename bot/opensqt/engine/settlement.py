@@ -58,7 +58,7 @@ def _trade(turn: Turn, order: Order, slot: Slot, *, lots: int, price: int, fee: 
 def finish(turn: Turn, order: Order) -> None:
     """The order is over and all its fills are counted."""
     state, ledger, slot = turn.state, turn.state.ledger, slot_of(turn, order)
-    state.orders.live.pop(order.client_id, None)
+    state.orders.end(order)
     if slot.order == order.client_id:
         slot.order = ""
     _pause(turn, slot, order)
