@@ -44,6 +44,9 @@ class Commit:
     changed: statements.Columns
     fills: statements.Columns
 
+    durable: bool = True
+    """False where it holds nothing but the markets' places."""
+
 
 def commit_of(matching: Matching, changes: Changes, places: dict[str, int]) -> Commit:
     """The rows of `changes`; `places` are the times of the markets' last prices, of all that have moved."""
@@ -55,6 +58,7 @@ def commit_of(matching: Matching, changes: Changes, places: dict[str, int]) -> C
         placed=statements.placed_rows(changes.placed.values()),
         changed=statements.changed_rows(changes.changed.values()),
         fills=statements.fill_rows(changes.fills),
+        durable=bool(changes.placed or changes.changed or changes.fills or changes.traded),
     )
 
 
@@ -102,13 +106,25 @@ class Books:
 
         Raises SupersededError, and JournalDiverged where the books are not what this instance left.
         """
+        if not commit.durable:
+            await self._commit_places(commit)
+            return
         connection = await self._connection_to_write()
         query, arguments = statements.commit(self._account, self._epoch, self._sequence + 1, commit)
         with COMMIT_SECONDS.time(), typed_errors(self._dsn):
             done = await connection.fetchval(query, *arguments)
             if not done:
-                await self._explain(connection)
+                await self._explain(connection, self._sequence + 1)
         self._sequence += 1
+
+    async def _commit_places(self, commit: Commit) -> None:
+        """Without waiting for the disk: a place survives our own death and, but for its last moments, PostgreSQL's."""
+        async with self._reading:
+            connection = await self._connection_to_read()
+            query, arguments = statements.place(self._account, self._epoch, self._sequence, commit)
+            with COMMIT_SECONDS.time(), typed_errors(self._dsn):
+                if not await connection.fetchval(query, *arguments):
+                    await self._explain(connection, self._sequence)
 
     async def order(
         self, symbol: str, client_id: str, instrument: Instrument
@@ -179,15 +195,15 @@ class Books:
                 else:
                     matching.restore(_order(row, holding.instrument))
 
-    async def _explain(self, connection: Connection) -> None:
-        """Returns where the commit had been made already."""
+    async def _explain(self, connection: Connection, expected: int) -> None:
+        """Returns where the commit `expected` had been made already."""
         row = await connection.fetchrow(statements.ACCOUNT, self._account)
         if row is None or row["epoch"] < self._epoch:
             raise JournalDiverged("the paper exchange's books have gone back to an earlier state")
         if row["epoch"] > self._epoch:
             raise SupersededError("another instance of this connector has taken over the paper exchange's books")
-        if row["sequence"] != self._sequence + 1:
-            raise JournalDiverged(f"the books are at commit {row['sequence']}, expected {self._sequence}")
+        if row["sequence"] != expected:
+            raise JournalDiverged(f"the books are at commit {row['sequence']}, not at {expected}")
 
     async def _connection_to_write(self) -> Connection:
         if self._writer is None or self._writer.is_closed():
@@ -197,6 +213,8 @@ class Books:
     async def _connection_to_read(self) -> Connection:
         if self._reader is None or self._reader.is_closed():
             self._reader = await connect(self._dsn, application=APPLICATION)
+            with typed_errors(self._dsn):
+                await self._reader.execute("SET synchronous_commit TO off")
         return self._reader
 
 

@@ -84,8 +84,9 @@ class GroupCommit:
     async def _commit_once(self, done: "asyncio.Future[None]") -> None:
         changes = self._matching.take_changes()
         symbols = self._moved | changes.traded
-        self._moved = set()
         commit = commit_of(self._matching, changes, {symbol: self._place_of(symbol) for symbol in symbols})
+        if commit.durable:
+            self._moved = set()
         delays = RETRIES.delays()
         while True:
             try:

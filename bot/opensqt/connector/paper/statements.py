@@ -31,6 +31,9 @@ _OWN = """
 WITH own AS (
     UPDATE paper.accounts SET sequence = $3, step = $4, time_us = $5, balance = $6, orders = $7, trades = $8
     WHERE id = $1 AND epoch = $2 AND sequence = $3 - 1 RETURNING id)"""
+_PLACE = """
+WITH own AS (
+    UPDATE paper.accounts SET step = $4, time_us = $5 WHERE id = $1 AND epoch = $2 AND sequence = $3 RETURNING id)"""
 _MARKETS = """
 , moved AS (
     UPDATE paper.markets m SET time_us = u.time_us, last = u.last, lots = u.lots, cost = u.cost, leverage = u.leverage
@@ -75,11 +78,24 @@ def commit(account: int, epoch: int, sequence: int, rows: "Commit") -> tuple[str
         (_CHANGED, _CHANGED_TYPES, rows.changed),
         (_FILLS, _FILL_TYPES, rows.fills),
     ):
-        if columns:
-            numbered = enumerate(types, len(arguments) + 1)
-            query += part.format(f"unnest({', '.join(f'${number}::text::{kind}[]' for number, kind in numbered)})")
-            arguments += columns
+        query += _part(part, types, columns, arguments)
     return query + _DONE, arguments
+
+
+def place(account: int, epoch: int, sequence: int, rows: "Commit") -> tuple[str, list[Any]]:
+    """One statement that writes the markets' places if epoch and sequence are ours; it returns 1, else 0."""
+    step, time_us, *_ = rows.account
+    arguments: list[Any] = [account, epoch, sequence, step, time_us]
+    return _PLACE + _part(_MARKETS, _MARKET_TYPES, rows.markets, arguments) + _DONE, arguments
+
+
+def _part(template: str, types: tuple[str, ...], columns: Columns, arguments: list[Any]) -> str:
+    """A part of a statement whose columns are appended to the arguments; nothing where there are no rows."""
+    if not columns:
+        return ""
+    numbered = enumerate(types, len(arguments) + 1)
+    arguments += columns
+    return template.format(f"unnest({', '.join(f'${number}::text::{kind}[]' for number, kind in numbered)})")
 
 
 def market_rows(moved: Iterable[tuple[Holding, int]]) -> Columns:
