@@ -4,7 +4,8 @@ import gzip
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -40,13 +41,21 @@ Opensqt = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def opensqt(tmp_path: Path) -> Opensqt:
+def thrown() -> Iterator[Path]:
+    """Where throw-away states are made. Its path is short, as a Unix socket's has to be."""
+    with tempfile.TemporaryDirectory(prefix="opensqt-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def opensqt(tmp_path: Path, thrown: Path) -> Opensqt:
     """Runs the command in a folder of the test's own."""
+    environment = {**ENVIRONMENT, "TMPDIR": str(thrown)}
 
     def run(*arguments: object, timeout: float = 150.0) -> "subprocess.CompletedProcess[str]":
         command = [*OPENSQT, *map(str, arguments)]
         return subprocess.run(
-            command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, check=False
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=timeout, check=False
         )
 
     return run

@@ -37,7 +37,9 @@ def _check_adds_up(document: dict[str, Any]) -> None:
     assert sells <= position
 
 
-def test_the_document_adds_up_and_is_the_same_each_time(opensqt: Opensqt, manifest: Path, candles: Path) -> None:
+def test_the_document_adds_up_and_is_the_same_each_time(
+    opensqt: Opensqt, manifest: Path, candles: Path, thrown: Path
+) -> None:
     arguments = ("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json")
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: opensqt(*arguments, timeout=280), range(2))
@@ -51,7 +53,8 @@ def test_the_document_adds_up_and_is_the_same_each_time(opensqt: Opensqt, manife
     (market,) = document["connectors"][0]["markets"]
     assert (market["played"], market["total"], market["ended"]) == (1920, 1920, True)
     assert second.stdout == first.stdout
-    assert not list(candles.parent.glob(".opensqt*")), "the state is thrown away"
+    assert not list(candles.parent.glob(".opensqt*"))
+    assert not list(thrown.iterdir()), "the state is thrown away"
 
 
 def test_two_bots_share_one_account(opensqt: Opensqt, tmp_path: Path) -> None:
@@ -111,7 +114,7 @@ def test_disturbed_runs_come_to_the_same_end(opensqt: Opensqt, manifest: Path, c
     ],
 )
 def test_bad_candles_are_named_with_file_and_line(
-    opensqt: Opensqt, manifest: Path, candles: Path, change: Any, says: str
+    opensqt: Opensqt, manifest: Path, candles: Path, thrown: Path, change: Any, says: str
 ) -> None:
     candles.write_text("\n".join(change(candles.read_text().splitlines())) + "\n")
     done = opensqt("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json")
@@ -119,6 +122,9 @@ def test_bad_candles_are_named_with_file_and_line(
     assert done.stdout == ""
     (line,) = [line for line in done.stderr.splitlines() if "BadMarketData" in line and line.startswith("opensqt run:")]
     assert "candles.csv" in line
+    (kept,) = thrown.iterdir()
+    assert [path.name for path in kept.iterdir()] == ["logs"]
+    assert f"the logs are kept in {kept / 'logs'}" in done.stderr
     assert says in line
 
 

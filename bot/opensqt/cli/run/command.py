@@ -150,7 +150,9 @@ def _state(options: Options, stack: ExitStack) -> State:
     if options.throw_away:
         # A database of the caller's may hold an earlier run's journal: there, each run has uids of its own.
         identity = REPRODUCIBLE if options.dsn is None else None
-        state = State.open(Path(tempfile.mkdtemp(prefix="opensqt-run-")), identity=identity)
+        folder = Path(tempfile.mkdtemp(prefix="opensqt-run-"))
+        stack.callback(_remove_all_but_logs, folder)
+        state = State.open(folder, identity=identity)
     else:
         state = State.open(options.state_dir or DEFAULT_STATE)
     stack.callback(state.close)
@@ -158,6 +160,17 @@ def _state(options: Options, stack: ExitStack) -> State:
     if options.fresh and state.applied:
         _start_over(state)
     return state
+
+
+def _remove_all_but_logs(folder: Path) -> None:
+    """What is thrown away; the logs of a run that failed stay."""
+    for path in folder.glob("*"):
+        if path.is_dir() and path.name != "logs":
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_file():
+            path.unlink(missing_ok=True)
+    if folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _start_over(state: State) -> None:

@@ -1,9 +1,9 @@
 """What the bots and connectors say, kept as the newest word of each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
@@ -13,11 +13,13 @@ from opensqt.bot.v1 import bot_pb2_grpc as stubs
 from opensqt.cli.run.fills import FillLog
 from opensqt.cli.run.plan import PlannedBot, PlannedConnector
 from opensqt.connector.client import CHANNEL_OPTIONS, ConnectorStatus, ExchangeClient
-from opensqt.connector.venue import VenueError
+from opensqt.connector.venue import Remedy, VenueError
 
 POLL_SECONDS = 0.5
 STATUS_INTERVAL_MS = 250
 RETRY_SECONDS = 0.2
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -130,3 +132,25 @@ class BotView:
             except grpc.aio.AioRpcError:
                 pass  # it is starting, or starting again: the supervisor says so
             await asyncio.sleep(RETRY_SECONDS)
+
+
+async def patiently(ask: Callable[[], Awaitable[Answer]], seconds: float) -> Answer:
+    """The answer, asked for again while a process cannot be reached.
+
+    gRPC refuses at once, without trying, for seconds after a process was not there, though it is there by now. Raises
+    the last VenueError or grpc.aio.AioRpcError after `seconds`, and any other at once.
+    """
+    give_up = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            return await ask()
+        except (VenueError, grpc.aio.AioRpcError) as error:
+            if not _passing(error) or asyncio.get_running_loop().time() >= give_up:
+                raise
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def _passing(error: VenueError | grpc.aio.AioRpcError) -> bool:
+    if isinstance(error, VenueError):
+        return error.failure.remedy is Remedy.RETRY
+    return error.code() is grpc.StatusCode.UNAVAILABLE

@@ -12,7 +12,7 @@ import grpc
 
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.cli.run.fills import Fill, FillLog, in_decimals
-from opensqt.cli.run.follow import BotView, ConnectorView
+from opensqt.cli.run.follow import BotView, ConnectorView, patiently
 from opensqt.cli.run.picture import Picture, columns, progress, row
 from opensqt.cli.run.plan import Plan, PlannedBot, PlannedConnector
 from opensqt.cli.run.report import report
@@ -29,6 +29,7 @@ REFRESH_SECONDS = 0.25
 FILLS_SHOWN = 8
 WIND_DOWN_SECONDS = 60.0
 STOP_SECONDS = 15.0
+REPORT_SECONDS = 30.0
 START_SECONDS = 10.0
 """Within which nobody is told that something is not ready yet."""
 MOST_DEATHS = 5
@@ -252,7 +253,10 @@ class Session:
         document = None
         if not (failures and self._until_end) and not (self._until_end and self._interrupted.is_set()):
             try:
-                document = await asyncio.wait_for(report(self._bots, self._connectors, self._dsn), 30.0)
+                document = await patiently(
+                    lambda: asyncio.wait_for(report(self._bots, self._connectors, self._dsn), REPORT_SECONDS),
+                    REPORT_SECONDS,
+                )
             except (VenueError, JournalError, grpc.aio.AioRpcError, TimeoutError) as error:
                 failures += [] if failures else [f"no report could be made: {error or type(error).__name__}"]
         failures += [
