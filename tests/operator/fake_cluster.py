@@ -172,12 +172,12 @@ class FakeCluster:
 
 
 async def eventually(look: Callable[[], Awaitable[Any]], what: str, *, within: float = 60.0) -> Any:
-    """What `look` answers once it is true; an AssertionError in it, or a missing key, means: not yet."""
+    """What `look` answers once it is true; a key or element that it misses means: not yet."""
     deadline = asyncio.get_running_loop().time() + within
     last: object = None
     while asyncio.get_running_loop().time() < deadline:
         last = None
-        with contextlib.suppress(KeyError, IndexError, StopIteration):
+        with contextlib.suppress(KeyError, IndexError):
             last = await look()
             if last:
                 return last

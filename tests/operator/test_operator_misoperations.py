@@ -99,7 +99,7 @@ async def test_a_spec_that_the_bot_refuses_is_shown_and_can_be_put_right(world: 
 async def test_a_connector_that_is_not_ready_shows_in_its_bots(world: World) -> None:
     async with world.operator():
         await world.create_bot()
-        await world.running()
+        await world.until(lambda bot: condition(bot, "ConnectorReady")["status"] == "True", "the connector is up")
         fake = world.cluster.connectors["paper"]
         fake.change(ready=False, reason="BadMarketData", message="line 7: not a number")
         bot = await world.until(lambda bot: reason(bot, "ConnectorReady") == "BadMarketData", "shown in the bot")

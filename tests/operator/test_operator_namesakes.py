@@ -99,9 +99,12 @@ async def test_a_deletion_starts_the_bot_again_where_its_pod_is_gone(world: Worl
 
 
 async def test_foreground_deletion_winds_down_too(world: World) -> None:
+    # The first instance is still winding down when its Pod is deleted; the second comes to its end.
+    world.cluster.stubborn.add("grid")
     async with world.operator():
         await world.create_bot()
         await world.running()
+        world.cluster.stubborn.discard("grid")
         await world.kube.delete("GridBot", "grid", propagation="Foreground")
         # The garbage collector deletes the Pod before anything else.
         await world.kube.delete("Pod", "grid-bot")

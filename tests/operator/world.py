@@ -73,20 +73,22 @@ class World:
 
 
 def condition(obj: Object, kind: str) -> Object:
-    return next(one for one in obj.get("status", {}).get("conditions", []) if one["type"] == kind)
+    """The condition; KeyError where there is none yet."""
+    conditions: dict[str, Object] = {one["type"]: one for one in obj.get("status", {}).get("conditions", [])}
+    return conditions[kind]
 
 
 def ready(obj: Object) -> str:
     try:
         return str(condition(obj, "Ready")["status"])
-    except StopIteration:
+    except KeyError:
         return ""
 
 
 def reason(obj: Object, kind: str = "Ready") -> str:
     try:
         return str(condition(obj, kind)["reason"])
-    except StopIteration:
+    except KeyError:
         return ""
 
 
