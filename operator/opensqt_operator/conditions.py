@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from opensqt.api.meta import Condition, ConditionStatus
+from opensqt.api.report import clip
 
 _MESSAGE_LENGTH = 2048
 _REASON_LENGTH = 128
@@ -55,7 +56,3 @@ def with_times(
             )
         )
     return conditions
-
-
-def clip(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import structlog
 
+from opensqt.api.report import clip
 from opensqt.bot.v1 import bot_pb2
 from opensqt_operator.api_client import ApiClient, RequestError
-from opensqt_operator.conditions import clip
 from opensqt_operator.drift import digest
 from opensqt_operator.names import EVENTS, FIELD_MANAGER, Object
 

@@ -172,7 +172,11 @@ def test_bad_connectors_are_refused_by_field(
 
 @pytest.mark.parametrize(
     ("changes", "field"),
-    [({"spec.symbol": "ETH/USDT:USDT"}, "symbol"), ({"spec.connectorRef.name": "other"}, "connectorRef")],
+    [
+        ({"spec.symbol": "ETH/USDT:USDT"}, "symbol"),
+        ({"spec.connectorRef.name": "other"}, "connectorRef"),
+        ({"spec.journal": {"dsnSecretRef": {"name": "other"}}}, "journal"),
+    ],
 )
 def test_immutable_fields_stay(server: Envtest, namespace: str, changes: dict[str, Any], field: str) -> None:
     assert _apply(server, namespace, BOT) == ""

@@ -142,6 +142,8 @@ class GridBotSpec(Model):
         immutable("symbol", "delete the bot and create another"),
         immutable("side", "delete the bot and create another"),
         immutable("connectorRef", "delete the bot and create another"),
+        # With another journal a bot would forget its position, its orders and its epoch.
+        immutable("journal", "move the database, and change the Secret's DSN, instead"),
         Rule(
             "!has(self.riskLimits) || self.leverage <= self.riskLimits.maxLeverage",
             "leverage must not exceed riskLimits.maxLeverage",

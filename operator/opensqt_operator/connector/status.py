@@ -1,7 +1,8 @@
 """An ExchangeConnector's status and its conditions: pure, from an observation and the plan made from it."""
 
 from opensqt.api.connector import Exchange, ExchangeConnector, ExchangeConnectorStatus, MarketStatus
-from opensqt_operator.conditions import Verdict, clip, false, true, unknown, with_times
+from opensqt.api.report import clip
+from opensqt_operator.conditions import Verdict, false, true, unknown, with_times
 from opensqt_operator.connector.observation import Observation
 from opensqt_operator.connectors import progress
 from opensqt_operator.gridbot.resources import connector_address
