@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from opensqt.api.connector import Exchange, ExchangeConnector
 from opensqt.api.process import CREDENTIALS_DIR, CREDENTIALS_DIR_ENV, DSN_ENV, RESOURCE_ENV
+from opensqt.cli.logs import configure_logs
 from opensqt.connector.process import ConnectorServer, ListenError, run
 from opensqt.connector.venue import Venue
 
@@ -37,6 +38,7 @@ def connector(*, listen: str, health: str, metrics: str, lockstep: tuple[str, ..
     The ExchangeConnector comes as JSON in OPENSQT_RESOURCE; for the paper exchange, the DSN of its books in
     OPENSQT_JOURNAL_DSN. Ends with 2 where these are wrong.
     """
+    configure_logs()
     try:
         for option, address in {"--listen": listen, "--health": health, "--metrics": metrics}.items():
             _check_address(option, address)
@@ -79,7 +81,7 @@ async def _serve(
         ended.set()
 
     venue, add_services = _venue(resource, lockstep, fatal)
-    server = ConnectorServer(venue, add_services=add_services)
+    server = ConnectorServer(venue, add_services=add_services, fatal=fatal)
     await run(server, listen=listen, health=health, metrics=metrics, ended=ended)
     for message in failures:
         click.echo(f"opensqt connector: {message}", err=True)
@@ -97,7 +99,10 @@ def _venue(
     from opensqt.connector import ccxt_venue  # noqa: PLC0415 - a hundred MiB that the paper exchange does without
 
     folder = os.environ.get(CREDENTIALS_DIR_ENV) or CREDENTIALS_DIR
-    return ccxt_venue.create(resource.spec, Path(folder)), lambda _: ()
+    try:
+        return ccxt_venue.create(resource.spec, Path(folder)), lambda _: ()
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _paper_venue(

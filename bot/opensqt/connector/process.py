@@ -42,9 +42,17 @@ class ConnectorServer:
     """The gRPC servers of one venue: the service itself, and plaintext health on a port of its own."""
 
     def __init__(
-        self, venue: Venue, *, add_services: Callable[[grpc.aio.Server], tuple[str, ...]] = lambda _: ()
+        self,
+        venue: Venue,
+        *,
+        add_services: Callable[[grpc.aio.Server], tuple[str, ...]] = lambda _: (),
+        fatal: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`add_services` adds what the venue serves beside `ExchangeService` and returns the services' names."""
+        """`add_services` adds what the venue serves beside `ExchangeService` and returns the services' names.
+
+        `fatal` is told when the process must end.
+        """
+        self._fatal = fatal
         self._venue = venue
         self._server = grpc.aio.server(options=SERVER_OPTIONS)
         self._health_server = grpc.aio.server(options=SERVER_OPTIONS)
@@ -63,26 +71,32 @@ class ConnectorServer:
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), self._server)
 
     async def start(self, listen: str, health: str) -> tuple[int, int]:
-        """Listens and opens the venue; returns the two ports. Raises ListenError."""
-        ports = _bind(self._server, listen), _bind(self._health_server, health)
+        """Listens, and opens the venue meanwhile; returns the two ports. Raises ListenError."""
+        ports = _bind(self._server, "--listen", listen), _bind(self._health_server, "--health", health)
         await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         await self._say()
         await self._health_server.start()
         await self._server.start()
-        self._tasks = [asyncio.create_task(self._follow_health())]
-        await self._venue.open()
+        self._tasks = [asyncio.create_task(self._follow_health()), asyncio.create_task(self._venue.open())]
+        for task in self._tasks:
+            task.add_done_callback(self._failed)
         return ports
 
     async def stop(self) -> None:
         """Ends the streams, lets calls finish, closes the venue."""
+        for task in self._tasks:
+            task.cancel()
         await self._health.enter_graceful_shutdown()
         await self._service.close_streams()
         stopping = asyncio.create_task(self._server.stop(GRACE_SECONDS))
         await self._venue.close()
         await stopping
-        for task in self._tasks:
-            task.cancel()
         await self._health_server.stop(0)
+
+    def _failed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("connector_failed", exc_info=error)
+            self._fatal(str(error) or type(error).__name__)
 
     async def _follow_health(self) -> None:
         while True:
@@ -121,7 +135,7 @@ async def run(server: ConnectorServer, *, listen: str, health: str, metrics: str
         raise ListenError(f"--metrics: cannot listen on {metrics}: {error.strerror or error}") from None
     try:
         ports = await server.start(listen, health)
-        log.info("listening", listen=listen, port=ports[0], health_port=ports[1])
+        log.info("listening", port=ports[0], health_port=ports[1], metrics_port=metrics_server.server_port)
         await ended.wait()
         log.info("stopping")
     finally:
@@ -130,8 +144,8 @@ async def run(server: ConnectorServer, *, listen: str, health: str, metrics: str
         metrics_thread.join()
 
 
-def _bind(server: grpc.aio.Server, address: str) -> int:
+def _bind(server: grpc.aio.Server, option: str, address: str) -> int:
     try:
         return server.add_insecure_port(address)
     except RuntimeError as error:
-        raise ListenError(f"cannot listen on {address}: {error}") from None
+        raise ListenError(f"{option}: cannot listen on {address}: {error}") from None
