@@ -13,7 +13,8 @@ from opensqt.bot.v1 import bot_pb2_grpc as stubs
 from opensqt.cli.run.fills import FillLog
 from opensqt.cli.run.plan import PlannedBot, PlannedConnector
 from opensqt.connector.client import CHANNEL_OPTIONS, ConnectorStatus, ExchangeClient
-from opensqt.connector.venue import Remedy, VenueError
+from opensqt.connector.venue import VenueError
+from opensqt.engine.events import Remedy
 
 POLL_SECONDS = 0.5
 STATUS_INTERVAL_MS = 250
