@@ -9,12 +9,14 @@ import argparse
 import asyncio
 import json
 import os
+import signal
+import socket
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -169,7 +171,8 @@ async def process(*arguments: str, env: dict[str, str]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        child.terminate()
+        with suppress(ProcessLookupError):
+            child.terminate()
         await child.wait()
 
 
@@ -190,8 +193,19 @@ async def connected(address: str) -> AsyncIterator["stubs.ExchangeServiceAsyncSt
         yield stub
 
 
+def free_addresses(amount: int) -> list[str]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(amount)]
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return addresses
+
+
 async def run(rounds: int) -> tuple[Figures, Figures]:
     ours, echo = Figures(), Figures()
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opensqt-benchmark-")))
         postgres = await stack.enter_async_context(EmbeddedPostgres(folder / "postgres"))
@@ -200,15 +214,12 @@ async def run(rounds: int) -> tuple[Figures, Figures]:
             "OPENSQT_JOURNAL_DSN": postgres.dsn,
             "PYTHONPATH": str(BOT),
         }
-        await stack.enter_async_context(
-            process(
-                "-c", "from opensqt.cli.connector import connector; connector()", "--listen", "127.0.0.1:50961",
-                "--health", "127.0.0.1:50962", "--metrics", "127.0.0.1:50963", env=connector_env,
-            )
-        )  # fmt: skip
-        await stack.enter_async_context(process(__file__, "--echo", "127.0.0.1:50964", env={}))
-        our_stub = await stack.enter_async_context(connected("127.0.0.1:50961"))
-        echo_stub = await stack.enter_async_context(connected("127.0.0.1:50964"))
+        listen, health, metrics, echo_address = free_addresses(4)
+        connector = ("-m", "opensqt", "connector", "--listen", listen, "--health", health, "--metrics", metrics)
+        await stack.enter_async_context(process(*connector, env=connector_env))
+        await stack.enter_async_context(process(__file__, "--echo", echo_address, env={}))
+        our_stub = await stack.enter_async_context(connected(listen))
+        echo_stub = await stack.enter_async_context(connected(echo_address))
         await our_stub.PrepareSymbol(pb.PrepareSymbolRequest(caller=CALLER, symbol=SYMBOL, leverage=125))
         for _ in range(rounds):
             await measure(echo_stub, echo)

@@ -81,7 +81,7 @@ async def _serve(
         failures.append(message)
         ended.set()
 
-    # Orders make many objects and no cycles: with Python's own thresholds a fifth of the time goes into looking for them.
+    # Orders make many objects and no cycles: by Python's own thresholds a fifth of the time goes into looking for them.
     gc.set_threshold(50_000, 20, 100)
     venue, add_services = _venue(resource, lockstep, fatal)
     server = ConnectorServer(venue, add_services=add_services, fatal=fatal)
