@@ -323,5 +323,6 @@ def agree(matching: Matching, naive: ReferenceExchange, start: int) -> None:
     assert account.equity == cash + holding.lots * holding.last * MONEY_SCALE
     # What is known without asking is what a count of everything gives.
     available = account.available
+    assert holding.recount() == 0
     account.changed()
     assert account.available == available

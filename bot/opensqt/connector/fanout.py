@@ -110,16 +110,23 @@ class _Topic(Generic[T]):
     def __init__(self, source: AsyncIterator[T | Gap], ended: Callable[[], None]) -> None:
         self.subscriptions: list[Subscription[T]] = []
         self.last: T | None = None
+        self._source = source
         self._ended = ended
-        self._task = asyncio.create_task(self._pump(source))
+        self._task = asyncio.create_task(self._pump())
 
     async def close(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        await self._close_source()
 
-    async def _pump(self, source: AsyncIterator[T | Gap]) -> None:
+    async def _close_source(self) -> None:
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
+
+    async def _pump(self) -> None:
         try:
-            async for item in source:
+            async for item in self._source:
                 self.last = None if isinstance(item, Gap) else item
                 for subscription in self.subscriptions:
                     subscription.put(item)
@@ -129,10 +136,7 @@ class _Topic(Generic[T]):
         except Exception:
             log.exception("upstream_failed")
             error = VenueError(Failure(Remedy.RETRY, "the venue's stream failed"))
-        finally:
-            close = getattr(source, "aclose", None)
-            if close is not None:
-                await close()
+        await self._close_source()
         self._ended()
         for subscription in self.subscriptions:
             subscription.fail(error)

@@ -14,7 +14,8 @@ from opensqt.engine.actions import OrderSide
 class Holding:
     """One market's position: signed `lots`, their signed `cost` in ticks x lots; `last` price in ticks, 0 before any.
 
-    `buys` and `sells` are the open orders that are not reduce-only, in ticks x lots.
+    `buys` and `sells` are the open orders that are not reduce-only, in ticks x lots. `taken` is the margin taken, in
+    money: `recount` after any change of cost, leverage and orders.
     """
 
     instrument: Instrument
@@ -24,12 +25,18 @@ class Holding:
     last: int = 0
     buys: int = 0
     sells: int = 0
+    taken: int = 0
 
     def margin(self, buys: int = 0, sells: int = 0) -> int:
         """Money that the market takes, with these open orders more."""
         cost = self.cost
         exposure = max(abs(cost), cost + self.buys + buys, self.sells + sells - cost)
         return -(-exposure * self.instrument.tick_value // self.leverage)
+
+    def recount(self) -> int:
+        """Counts the margin again; returns how much more it is."""
+        before, self.taken = self.taken, self.margin()
+        return self.taken - before
 
     @property
     def unrealised(self) -> int:
@@ -52,6 +59,7 @@ class Holding:
         opening = lots - closing if side is OrderSide.BUY else closing - lots
         self.lots += opening
         self.cost += opening * price
+        self.recount()
         return realised
 
 
@@ -71,7 +79,7 @@ class PaperAccount:
     def available(self) -> int:
         """What is free for new orders; negative where losses have eaten into the margin."""
         if self._available is None:
-            self._available = self.equity - sum(holding.margin() for holding in self.holdings.values())
+            self._available = self.equity - sum(holding.taken for holding in self.holdings.values())
         return self._available
 
     def changed(self) -> None:

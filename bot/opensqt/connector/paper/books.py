@@ -229,6 +229,7 @@ def _check_units(kept: Decimal, wanted: Decimal, instrument: Instrument, name: s
 def _restore(holding: Holding, row: Any) -> None:
     holding.last, holding.lots, holding.cost = row["last"], row["lots"], int(row["cost"])
     holding.leverage = row["leverage"]
+    holding.recount()
 
 
 def _order(row: Any, instrument: Instrument) -> PaperOrder:

@@ -93,10 +93,11 @@ class Matching:
     def set_leverage(self, symbol: str, leverage: int) -> Failure | None:
         """Refuses what the account cannot carry."""
         holding = self.account.holdings[symbol]
-        before, margin, available = holding.leverage, holding.margin(), self.account.available
+        before, available = holding.leverage, self.account.available
         holding.leverage = leverage
-        if holding.margin() - margin > max(0, available):
+        if holding.recount() > max(0, available):
             holding.leverage = before
+            holding.recount()
             return Failure(Remedy.INSUFFICIENT_MARGIN, f"leverage {leverage} needs more margin than is available")
         if leverage != before:
             self.account.changed()
@@ -174,7 +175,7 @@ class Matching:
             raise _RefusedError(
                 Remedy.FIX_REQUEST, f"quantity: the order is worth less than {least:f} {instrument.quote}"
             )
-        needed = holding.margin(*((value, 0) if side is OrderSide.BUY else (0, value))) - holding.margin()
+        needed = holding.margin(*((value, 0) if side is OrderSide.BUY else (0, value))) - holding.taken
         if takes:
             needed += instrument.fee(price, lots, instrument.taker_fee) if needed > 0 else 0
         if needed > 0 and needed > (available := self.account.available):
@@ -228,12 +229,11 @@ class Matching:
             return
         holding = self.account.holdings[order.instrument.symbol]
         value = sign * order.price * order.lots
-        before = holding.margin()
         if order.side is OrderSide.BUY:
             holding.buys += value
         else:
             holding.sells += value
-        self.account.reserved(holding.margin() - before)
+        self.account.reserved(holding.recount())
 
     def _tell(self, order: PaperOrder) -> VenueOrder:
         update = order.to_venue()

@@ -158,22 +158,29 @@ class PaperVenue:
         return await (await self._open_exchange(symbol)).cancel(symbol, client_ids)
 
     def watch_prices(self, symbols: Sequence[str]) -> AsyncIterator[Price | Gap]:
-        exchange = self._exchange
-        first = [price for symbol in symbols if exchange and (price := exchange.price(symbol))]
-        return self._feeds.prices.listen(list(symbols), first)
+        async def last() -> list[Price]:
+            """A market that stands still has a price too."""
+            exchange = self._exchange
+            if exchange is None:
+                return []
+            prices = [price for symbol in symbols if (price := exchange.price(symbol))]
+            await exchange.commits.settled()
+            return prices
+
+        return self._feeds.prices.listen(symbols, last)
 
     def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
         require_interval(interval)
         return self._feeds.klines.listen([(symbol, interval) for symbol in symbols])
 
     def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
-        return self._feeds.orders.listen(list(symbols))
+        return self._feeds.orders.listen(symbols)
 
     def watch_account(self) -> AsyncIterator[Account | Gap]:
         return self._feeds.accounts.listen([ACCOUNT])
 
     def watch_positions(self, symbols: Sequence[str]) -> AsyncIterator[Position | Gap]:
-        return self._feeds.positions.listen(list(symbols))
+        return self._feeds.positions.listen(symbols)
 
     def _instrument(self, symbol: str) -> Instrument:
         instrument = self._instruments.get(symbol)
