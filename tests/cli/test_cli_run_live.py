@@ -114,6 +114,11 @@ def test_a_database_of_ones_own(manifest: Path, tmp_path: Path, postgres_dsn: st
     assert not (tmp_path / ".opensqt" / "postgres").exists()
 
 
+def _plain(screen: str) -> str:
+    """What was written to a terminal, without its control sequences."""
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen)
+
+
 def test_on_a_terminal_it_is_a_table(manifest: Path, tmp_path: Path) -> None:
     """The columns of `kubectl get gridbots`, fills and progress; Ctrl-C as typed."""
     controller, terminal = pty.openpty()
@@ -123,6 +128,7 @@ def test_on_a_terminal_it_is_a_table(manifest: Path, tmp_path: Path) -> None:
         stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
     )  # fmt: skip
     os.close(terminal)
+    row = r"grid +BTC/USDT:USDT +Long +Running +True +Closed +0\.\d+ "
     screen, interrupted = "", False
     deadline = time.monotonic() + PATIENCE
     try:
@@ -134,7 +140,7 @@ def test_on_a_terminal_it_is_a_table(manifest: Path, tmp_path: Path) -> None:
                 screen += os.read(controller, 65536).decode(errors="replace")
             except OSError:
                 break  # the terminal is closed
-            if not interrupted and "MARKET TIME" in screen:
+            if not interrupted and "MARKET TIME" in screen and re.search(row, _plain(screen)):
                 interrupted = True
                 process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
@@ -142,9 +148,9 @@ def test_on_a_terminal_it_is_a_table(manifest: Path, tmp_path: Path) -> None:
         process.kill()
         process.wait()
         os.close(controller)
-    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen)
+    plain = _plain(screen)
     assert re.search(r"NAME +SYMBOL +SIDE +STATE +READY +BREAKER +POSITION +PNL +CONNECTOR +AGE", plain), plain[-3000:]
-    assert re.search(r"grid +BTC/USDT:USDT +Long +Running +True +Closed +0\.\d+ ", plain)
+    assert re.search(row, plain)
     assert re.search(r"\d\.\d% +[\dhms]+ elapsed", plain), plain[-3000:]
     assert "winding down" in plain
     assert "0 open orders" in plain

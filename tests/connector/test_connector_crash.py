@@ -215,7 +215,7 @@ async def test_kill_9_again_and_again_changes_nothing(postgres_dsn: str, tmp_pat
         playing = asyncio.create_task(play(mortal, player()))
         while not playing.done() and mortal.kills < 8:
             # Between a moment and a while: some deaths come right after the start, some in the middle of the trading.
-            await asyncio.wait({playing}, timeout=random.uniform(0.05, 1.0))
+            await asyncio.wait({playing}, timeout=random.uniform(0.05, 0.3))
             await mortal.kill()
             await mortal.answered(mortal.ready)
         await playing

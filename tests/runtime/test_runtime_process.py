@@ -97,7 +97,7 @@ async def test_a_paused_instance_cannot_place_after_a_newer_one(postgres_dsn: st
         async with bot_process(env, address, tmp_path / "newer") as newer:
             await newer.when_phase(pb.PHASE_RUNNING)
             venue.move("39850")
-            await until(lambda: _settled(venue))
+            await until(lambda: _settled(venue) and len(venue.live(OrderSide.BUY)) == 2)
             placed = list(venue.placements)
             older.send(signal.SIGCONT)
             assert await asyncio.wait_for(older.process.wait(), 30) == 3
