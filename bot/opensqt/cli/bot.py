@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from opensqt.cli.logs import configure_logs
 from opensqt.runtime.process import EXIT_MISCONFIGURED, run_bot
 from opensqt.runtime.settings import SettingsError, read_settings
 
@@ -20,6 +21,7 @@ def bot(*, connector: str, listen: str, health: str, metrics: str) -> None:
     The GridBot comes as JSON in OPENSQT_RESOURCE, the journal's DSN in OPENSQT_JOURNAL_DSN. Ends with 2 where these are
     wrong, with 3 when a newer instance of the bot has taken over.
     """
+    configure_logs()
     try:
         settings = read_settings(os.environ, connector=connector, listen=listen, health=health, metrics=metrics)
         code = run_bot(settings)
