@@ -88,7 +88,7 @@ async def _first_order(kubectl: Kubectl, bot_uid: str) -> datetime:
     async with books.database(kubectl) as connection:
         found: datetime = await connection.fetchval(
             "SELECT recorded_at FROM opensqt.events WHERE bot_uid = $1"
-            " AND seq = (SELECT min(placed_seq) FROM opensqt.orders WHERE bot_uid = $1)",
+            " AND seq = (SELECT min(first_seq) FROM opensqt.orders WHERE bot_uid = $1)",
             bot_uid,
         )
         return found
