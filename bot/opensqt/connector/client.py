@@ -15,6 +15,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from opensqt.connector import wire
+from opensqt.connector.refusals import FAILURE_KEY
 from opensqt.connector.venue import (
     Account,
     Capabilities,
@@ -33,7 +34,6 @@ from opensqt.exchange.v1 import exchange_pb2 as pb
 from opensqt.exchange.v1 import exchange_pb2_grpc as stubs
 from opensqt.paper.v1 import paper_pb2, paper_pb2_grpc
 
-FAILURE_KEY = "opensqt-failure-bin"
 DEADLINE = 10.0
 """Seconds after which a call has failed."""
 CHANNEL_OPTIONS = (
