@@ -224,7 +224,7 @@ class Engine:
             return
         grid = self._grid()
         levels = window(grid, nearest(grid, state.last_price), config.buy_window) if grid else []
-        specification.check(turn, config, levels)
+        specification.check(turn, config, grid, levels)
         if grid is not None:
             Planner(turn, config, grid).run()
             return

@@ -30,6 +30,7 @@ class Refusal(StrEnum):
 
     SPACING_TOO_SMALL = "SpacingTooSmall"
     ORDER_TOO_SMALL = "OrderTooSmall"
+    UNPROFITABLE = "Unprofitable"
 
 
 @dataclass(slots=True)
