@@ -57,20 +57,22 @@ class FakeCluster:
             await asyncio.sleep(_EVERY)
 
     async def _collect_garbage(self) -> None:
+        # Children before owners: what is owned was made after its owner, so an owner that is not listed now is gone.
+        children = [
+            child
+            for kind in ("Deployment", "Service", "ServiceAccount", "Pod")
+            for child in await self.kube.list(kind)
+            if child["metadata"].get("ownerReferences") and "deletionTimestamp" not in child["metadata"]
+        ]
         owners = {
-            o["metadata"]["uid"]
+            owner["metadata"]["uid"]
             for kind in ("GridBot", "ExchangeConnector", "Deployment")
-            for o in await self.kube.list(kind)
+            for owner in await self.kube.list(kind)
         }
-        for kind in ("Deployment", "Service", "ServiceAccount", "Pod"):
-            for obj in await self.kube.list(kind):
-                references = obj["metadata"].get("ownerReferences", [])
-                if (
-                    references
-                    and not any(one["uid"] in owners for one in references)
-                    and "deletionTimestamp" not in obj["metadata"]
-                ):
-                    await self.kube.delete(kind, obj["metadata"]["name"])
+        for child in children:
+            metadata = child["metadata"]
+            if not any(one["uid"] in owners for one in metadata["ownerReferences"]):
+                await self.kube.delete(child["kind"], metadata["name"], uid=metadata["uid"])
 
     async def _run_deployments(self) -> None:
         for deployment in await self.kube.list("Deployment"):

@@ -51,7 +51,7 @@ class KubeClient:
 
     async def list(self, kind: str) -> list[Object]:
         items: list[Object] = (await self._request("GET", self._path(kind)))["items"]
-        return items
+        return [{"kind": kind, **item} for item in items]
 
     async def get(self, kind: str, name: str) -> Object:
         return await self._request("GET", self._path(kind, name))
@@ -86,8 +86,12 @@ class KubeClient:
         }
         await self._request("POST", self._path("Pod", pod, "binding"), binding)
 
-    async def delete(self, kind: str, name: str, *, grace: int | None = None, propagation: str = "Background") -> None:
+    async def delete(
+        self, kind: str, name: str, *, grace: int | None = None, propagation: str = "Background", uid: str = ""
+    ) -> None:
         options: Object = {"propagationPolicy": propagation}
+        if uid:
+            options["preconditions"] = {"uid": uid}
         if grace is not None:
             options["gracePeriodSeconds"] = grace
         await self._request("DELETE", self._path(kind, name), options)

@@ -46,7 +46,7 @@ async def test_a_pod_deleted_by_hand_comes_back(world: World) -> None:
         await world.running()
         await world.kube.delete("Pod", "grid-bot")
         await world.until(lambda bot: bot["status"]["epoch"] == 2 and ready(bot) == "True", "made again")
-        assert await eventually(lambda: world.events("DriftRepaired"), "the Event")
+        await world.event("DriftRepaired", "Pod grid-bot was gone")
 
 
 @envtest
@@ -124,8 +124,7 @@ async def test_a_connectors_children_changed_by_hand_are_put_back(
             return bool(put_back(await world.kube.get(kind, "paper-connector")))
 
         await eventually(repaired, "put back")
-        (event, *_) = await eventually(lambda: world.events("DriftRepaired"), "the Event")
-        assert "changed by hand" in event["message"]
+        await world.event("DriftRepaired", f"of {kind} paper-connector was changed by hand")
 
 
 @envtest

@@ -5,7 +5,6 @@ import time
 import pytest
 
 from opensqt.bot.v1 import bot_pb2
-from tests.operator.fake_cluster import eventually
 from tests.operator.kube_client import Object
 from tests.operator.world import World, condition, observed, ready, reason, state_of
 
@@ -96,7 +95,7 @@ async def test_an_edit_that_needs_a_restart_rolls_the_pod(world: World) -> None:
         new = await world.kube.get("Pod", "grid-bot")
         assert new["metadata"]["uid"] != old["metadata"]["uid"]
         assert observed(bot)
-        assert await eventually(lambda: world.events("Rolled"), "the Event")
+        await world.event("Rolled")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +147,7 @@ async def test_deletion_lets_go_at_its_deadline_and_says_so(world: World) -> Non
         await world.running()
         await world.kube.delete("GridBot", "grid")
         await world.gone("GridBot", "grid")
-        (event,) = await eventually(lambda: world.events("DeadlineExceeded"), "the Event")
+        event = await world.event("DeadlineExceeded")
         assert event["type"] == "Warning"
 
 
@@ -161,4 +160,4 @@ async def test_the_escape_annotation_lets_go_at_once(world: World) -> None:
         await world.until(lambda bot: state_of(bot) == "WindingDown", "winding down")
         await world.kube.merge("GridBot", "grid", {"metadata": {"annotations": {"opensqt.io/force-delete": "true"}}})
         await world.gone("GridBot", "grid")
-        assert await eventually(lambda: world.events("Forced"), "the Event")
+        await world.event("Forced")

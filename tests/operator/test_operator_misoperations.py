@@ -3,7 +3,6 @@
 import pytest
 
 from opensqt.bot.v1 import bot_pb2
-from tests.operator.fake_cluster import eventually
 from tests.operator.kube_client import Object
 from tests.operator.world import World, bot_manifest, condition, observed, ready, reason, state_of
 
@@ -116,7 +115,7 @@ async def test_limits_probes_and_halts_show_at_once(world: World) -> None:
         fake.change(limits=[bot_pb2.Limit(name="maxPosition", used="0.2", limit="0.2", reached=True)])
         bot = await world.until(lambda bot: reason(bot, "WithinRiskLimits") == "LimitReached", "limit")
         assert "maxPosition (0.2 of 0.2)" in condition(bot, "WithinRiskLimits")["message"]
-        assert await eventually(lambda: world.events("LimitReached"), "the Event")
+        await world.event("LimitReached")
         fake.change(probes=[bot_pb2.Probe(name="Journal", healthy=False, reason="Unreachable", message="no route")])
         bot = await world.until(lambda bot: ready(bot) == "False", "probe")
         assert reason(bot) == "JournalUnhealthy"
@@ -125,7 +124,7 @@ async def test_limits_probes_and_halts_show_at_once(world: World) -> None:
         assert reason(bot) == "UnknownSymbol"
         fake.happen("BreakerOpened", "Drawdown: 1000 of 1000", bot_pb2.SEVERITY_WARNING)
         fake.happen("Filled", "not for people", bot_pb2.SEVERITY_NORMAL)
-        (event,) = await eventually(lambda: world.events("BreakerOpened"), "the Event")
+        event = await world.event("BreakerOpened")
         assert event["type"] == "Warning"
         assert await world.events("Filled") == []
 

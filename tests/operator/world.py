@@ -58,9 +58,12 @@ class World:
         return found
 
     async def running(self, name: str = "grid") -> Object:
+        """The bot runs as its spec asks, and its connector is ready, with all its children."""
         return await self.until(
-            lambda bot: state_of(bot) == "Running" and ready(bot) == "True" and observed(bot), "the bot runs", name
-        )
+            lambda bot: state_of(bot) == "Running" and ready(bot) == "True" and observed(bot)
+            and reason(bot, "ConnectorReady") == "Ready",
+            "the bot and its connector run", name,
+        )  # fmt: skip
 
     async def gone(self, kind: str, name: str, within: float = 60.0) -> None:
         async def look() -> bool:
@@ -70,6 +73,15 @@ class World:
 
     async def events(self, reason: str) -> list[Object]:
         return [event for event in await self.kube.list("Event") if event["reason"] == reason]
+
+    async def event(self, reason: str, words: str = "") -> Object:
+        """An Event of this reason whose message has these words, once there is one."""
+
+        async def look() -> Object | None:
+            return next((event for event in await self.events(reason) if words in event["message"]), None)
+
+        found: Object = await eventually(look, f"Event {reason}: …{words}…")
+        return found
 
 
 def condition(obj: Object, kind: str) -> Object:
