@@ -1,8 +1,10 @@
-"""The last known state of all that we watch: fed by events, replaced by the resync's lists.
+"""The last known state of all that we watch: fed by events, by the answers to our own writes, and by lists.
 
-It may be stale, and it may hold what is gone: nothing is created or destroyed on its word alone.
+For each object it only ever goes forward: what is told late of an older state, by whomever, is ignored. Still it may be
+stale, and it may hold what is gone: nothing is created or destroyed on its word alone.
 """
 
+import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -10,6 +12,7 @@ from opensqt_operator.names import CONNECTOR as CONNECTOR_PROGRAM
 from opensqt_operator.names import CONNECTORS, GRIDBOTS, INSTANCE_LABEL, NAME_LABEL, PODS, Key, Kind, Object, key_of
 
 _TOMBSTONES = 10_000
+_FOR_GOOD = sys.maxsize
 
 
 def version(obj: Object) -> int:
@@ -22,7 +25,8 @@ class Cache:
     def __init__(self) -> None:
         self._objects: dict[str, dict[Key, Object]] = defaultdict(dict)
         self._bots_of: dict[tuple[str, str], set[Key]] = defaultdict(set)
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._gone: OrderedDict[str, int] = OrderedDict()
+        """By uid, the version up to which nothing is to be heard any more of what is gone."""
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return self._objects[kind.kind].get(Key(kind.kind, namespace, name))
@@ -43,19 +47,12 @@ class Cache:
             if key.namespace == namespace and wanted.items() <= pod["metadata"].get("labels", {}).items()
         ]
 
-    def put(self, obj: Object, *, watched: bool = False) -> bool:
-        """Remember an object unless a newer one is known; whether it was news.
-
-        An answer to a request of ours may arrive after the watch has told that the object is gone; only the watch
-        itself can bring it back.
-        """
-        key, uid = key_of(obj), obj["metadata"]["uid"]
-        if watched:
-            self._gone.pop(uid, None)
-        elif uid in self._gone:
-            return False
+    def put(self, obj: Object) -> bool:
+        """Remember an object unless something newer is known of it; whether it was news."""
+        key = key_of(obj)
         known = self._objects[key.kind].get(key)
-        if known is not None and version(known) >= version(obj):
+        heard = max(self._gone.get(obj["metadata"]["uid"], -1), version(known) if known is not None else -1)
+        if heard >= version(obj):
             return False
         obj["metadata"].pop("managedFields", None)
         self._objects[key.kind][key] = obj
@@ -63,13 +60,20 @@ class Cache:
         return True
 
     def drop(self, obj: Object) -> None:
-        """Forget an object that the watch says is gone."""
+        """Forget an object that the watch says is gone; it may only have left what the watch selects, and come back."""
+        self._forget(obj, version(obj))
+
+    def drop_for_good(self, obj: Object) -> None:
+        """Forget an object that a live look did not find: what the watch has yet to tell of it is old."""
+        self._forget(obj, _FOR_GOOD)
+
+    def _forget(self, obj: Object, heard: int) -> None:
         key, uid = key_of(obj), obj["metadata"]["uid"]
-        self._gone[uid] = None
+        self._gone[uid] = max(heard, self._gone.pop(uid, -1))
         while len(self._gone) > _TOMBSTONES:
             self._gone.popitem(last=False)
         known = self._objects[key.kind].get(key)
-        if known is not None and known["metadata"]["uid"] == uid:
+        if known is not None and known["metadata"]["uid"] == uid and version(known) <= heard:
             del self._objects[key.kind][key]
             self._index(key, known, None)
 
@@ -80,12 +84,11 @@ class Cache:
         for obj in objects:
             key = key_of(obj)
             seen.add(key)
-            if self.put(obj, watched=True):
+            if self.put(obj):
                 changed.add(key)
         for key, known in list(self._objects[kind.kind].items()):
             if key not in seen and namespace in {None, key.namespace} and version(known) <= listed_at:
-                del self._objects[kind.kind][key]
-                self._index(key, known, None)
+                self._forget(known, listed_at)
                 changed.add(key)
         return changed
 

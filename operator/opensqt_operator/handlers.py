@@ -57,7 +57,7 @@ class Handlers:
             self.changed(before or obj, None)
         else:
             # Also what the cache has learned already, from an answer to one key, may be news to other keys.
-            self._cache.put(obj, watched=True)
+            self._cache.put(obj)
             self.changed(before, obj)
 
     def changed(self, before: Object | None, after: Object | None) -> None:

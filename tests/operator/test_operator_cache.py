@@ -17,8 +17,8 @@ def pod(version: int, uid: str = "u1", **fields: object) -> Object:
 
 def test_older_versions_never_replace_newer_ones() -> None:
     cache = Cache()
-    assert cache.put(pod(5), watched=True)
-    assert not cache.put(pod(4), watched=True)
+    assert cache.put(pod(5))
+    assert not cache.put(pod(4))
     found = cache.get(PODS, "ns", "grid-bot")
     assert found is not None
     assert found["metadata"]["resourceVersion"] == "5"
@@ -26,23 +26,50 @@ def test_older_versions_never_replace_newer_ones() -> None:
 
 def test_a_late_answer_does_not_bring_back_what_the_watch_says_is_gone() -> None:
     cache = Cache()
-    cache.put(pod(5), watched=True)
+    cache.put(pod(5))
     cache.drop(pod(6))
     assert not cache.put(pod(5))
     assert cache.get(PODS, "ns", "grid-bot") is None
     assert cache.put(pod(7, "u2"))
 
 
-def test_the_watch_itself_can_bring_back_what_only_left_its_selector() -> None:
+def test_what_only_left_the_watchs_selector_comes_back_with_the_answer_to_our_own_write() -> None:
     cache = Cache()
-    cache.put(pod(5), watched=True)
+    cache.put(pod(5))
     cache.drop(pod(6))
-    assert cache.put(pod(7), watched=True)
+    assert cache.put(pod(7))
+
+
+def test_late_news_that_it_left_the_selector_does_not_undo_that_we_have_put_it_back() -> None:
+    cache = Cache()
+    cache.put(pod(5))
+    cache.put(pod(7))
+    cache.drop(pod(6))
+    found = cache.get(PODS, "ns", "grid-bot")
+    assert found is not None
+    assert found["metadata"]["resourceVersion"] == "7"
+
+
+def test_late_news_of_what_a_live_look_did_not_find_is_ignored() -> None:
+    cache = Cache()
+    cache.put(pod(5))
+    cache.drop_for_good(pod(5))
+    assert not cache.put(pod(6))
+    assert cache.get(PODS, "ns", "grid-bot") is None
+    assert cache.put(pod(7, "u2"))
+
+
+def test_late_news_of_what_a_list_lacks_is_ignored() -> None:
+    cache = Cache()
+    cache.put(pod(5))
+    cache.replace(PODS, [], 10, None)
+    assert not cache.put(pod(6))
+    assert cache.put(pod(11))
 
 
 def test_the_deletion_of_an_earlier_namesake_leaves_the_later_one() -> None:
     cache = Cache()
-    cache.put(pod(8, "u2"), watched=True)
+    cache.put(pod(8, "u2"))
     cache.drop(pod(7, "u1"))
     found = cache.get(PODS, "ns", "grid-bot")
     assert found is not None
@@ -51,8 +78,8 @@ def test_the_deletion_of_an_earlier_namesake_leaves_the_later_one() -> None:
 
 def test_a_list_removes_what_it_lacks_but_not_what_is_newer_than_it() -> None:
     cache = Cache()
-    cache.put(pod(5), watched=True)
-    cache.put(thing("Pod", "new-bot", 20, "u9"), watched=True)
+    cache.put(pod(5))
+    cache.put(thing("Pod", "new-bot", 20, "u9"))
     changed = cache.replace(PODS, [], 10, None)
     assert changed == {Key("Pod", "ns", "grid-bot")}
     assert cache.get(PODS, "ns", "new-bot") is not None
@@ -60,14 +87,14 @@ def test_a_list_removes_what_it_lacks_but_not_what_is_newer_than_it() -> None:
 
 def test_a_list_of_one_namespace_leaves_the_others_alone() -> None:
     cache = Cache()
-    cache.put(pod(5), watched=True)
+    cache.put(pod(5))
     assert cache.replace(PODS, [], 10, "elsewhere") == set()
 
 
 def test_bots_are_found_by_their_connector_as_long_as_they_are_there() -> None:
     cache = Cache()
     bot = thing("GridBot", "grid", 5, spec={"connectorRef": {"name": "paper"}})
-    cache.put(bot, watched=True)
+    cache.put(bot)
     assert cache.bots_of("ns", "paper") == {Key("GridBot", "ns", "grid")}
     assert cache.bots_of("other", "paper") == set()
     cache.drop(bot)
@@ -123,7 +150,7 @@ def test_bots_hear_of_their_connector_only_where_their_conditions_change() -> No
     queued: list[Key] = []
     cache = Cache()
     handlers = Handlers(cache, queued.append)
-    cache.put(thing("GridBot", "grid", 1, spec={"connectorRef": {"name": "paper"}}), watched=True)
+    cache.put(thing("GridBot", "grid", 1, spec={"connectorRef": {"name": "paper"}}))
     handlers.event("ADDED", connector(2, "False"))
     assert set(queued) == {connector_key(), bot_key()}
     queued.clear()

@@ -174,6 +174,11 @@ def test_a_terminating_pod_is_waited_for() -> None:
     assert plan(observe(raw, pod, report=report())).steps == ()
 
 
+def test_a_roll_is_known_for_one_though_whoever_began_it_died_before_saying_so() -> None:
+    pod = live_pod(gridbot(), metadata={"deletionTimestamp": "2026-01-01T11:59:00Z"})
+    assert plan(observe(gridbot(generation=2, leverage=3), pod)).reason == "Rolling"
+
+
 def test_a_finished_pod_is_replaced_but_not_in_a_loop() -> None:
     raw = gridbot()
     failed = {"phase": "Failed", "reason": "OutOfcpu", "message": "no room"}

@@ -134,7 +134,7 @@ class ConnectorReconciler:
         if found is not None:
             self._cache.put(found)
         elif remembered is not None:
-            self._cache.drop(remembered)
+            self._cache.drop_for_good(remembered)
         return found
 
     def _observation(self, key: Key, raw: Object, live: dict[Kind, Object | None]) -> Observation:

@@ -74,9 +74,13 @@ def _why_created(o: Observation) -> Announce:
 
 def _keep(o: Observation, bot: GridBot, pod: Object, state: PodState) -> Plan:  # noqa: PLR0911 - a chain of reasons
     name = pod_name(o.name)
+    wanted = bot_pod(o.raw, bot, o.options)
+    outdated = process_hash(wanted) != process_hash(pod)
     if state.stage is Stage.TERMINATING:
         before = find(o.previous.conditions, "Progressing")
         reason = before.reason if before is not None and before.reason in {_ROLLING, _REPLACING} else state.reason
+        # An instance that died before it wrote why has left this: the Pod is of an earlier spec.
+        reason = _ROLLING if outdated else reason
         return Plan(reason=reason, message=state.message, progressing=True, look_again=30.0)
     if state.stage is Stage.FINISHED:
         wait = REPLACE_AFTER - (o.now - state.created).total_seconds()
@@ -84,8 +88,7 @@ def _keep(o: Observation, bot: GridBot, pod: Object, state: PodState) -> Plan:  
         if wait > 0:
             return Plan(reason=_REPLACING, message=message, progressing=True, look_again=wait)
         return Plan((Delete(PODS, name, state.uid),), _REPLACING, message, progressing=True)
-    wanted = bot_pod(o.raw, bot, o.options)
-    if process_hash(wanted) != process_hash(pod):
+    if outdated:
         return Plan(
             (Delete(PODS, name, state.uid),), _ROLLING, "restarting the bot with the new spec", progressing=True
         )

@@ -134,11 +134,11 @@ class GridBotReconciler:
         if pod is not None:
             self._cache.put(pod)
         elif remembered is not None:
-            self._cache.drop(remembered)
+            self._cache.drop_for_good(remembered)
         if raw is None:
             remembered = self._cache.get(GRIDBOTS, key.namespace, key.name)
             if remembered is not None:
-                self._cache.drop(remembered)
+                self._cache.drop_for_good(remembered)
             return None
         self._cache.put(raw)
         name = raw.get("spec", {}).get("connectorRef", {}).get("name", "")
