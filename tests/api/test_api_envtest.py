@@ -117,7 +117,7 @@ REFUSED_BOTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "negative levels": ({"spec.grid.sellWindow": -1}, "spec.grid.sellWindow", "greater than or equal to 1"),
     "quoted levels": ({"spec.grid.buyWindow": "10"}, "spec.grid.buyWindow", "must be of type integer"),
     "leverage": ({"spec.leverage": 11}, "spec.leverage", "must not exceed riskLimits.maxLeverage"),
-    "short": ({"spec.side": "Short"}, "spec.side", 'supported values: "Long"'),
+    "side": ({"spec.side": "Both"}, "spec.side", 'supported values: "Long", "Short"'),
     "unknown state": ({"spec.state": "Run"}, "spec.state", '"Running", "Paused", "Stopped"'),
     "no symbol": ({"spec.symbol": MISSING}, "spec.symbol", "Required value"),
     "no connector": ({"spec.connectorRef": MISSING}, "spec.connectorRef", "Required value"),

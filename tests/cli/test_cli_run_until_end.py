@@ -25,16 +25,18 @@ def _check_adds_up(document: dict[str, Any]) -> None:
         quantity, price, fee = Decimal(fill["quantity"]), Decimal(fill["price"]), Decimal(fill["fee"])
         signed = quantity if fill["side"] == "Buy" else -quantity
         position, cash, fees = position + signed, cash - signed * price - fee, fees + fee
-        assert position >= 0, "a long grid never sells what it does not have"
+        ours = position if bot["side"] == "Long" else -position
+        assert ours >= 0, "a grid never closes what it does not have"
     assert Decimal(bot["position"]) == position
     assert Decimal(bot["fees"]) == fees
     profit = cash + position * Decimal(bot["lastPrice"])
     assert Decimal(bot["realisedPnl"]) + Decimal(bot["unrealisedPnl"]) == profit
     assert Decimal(connector["equity"]) == BALANCE + profit
     assert len({fill["tradeId"] for fill in bot["fills"]}) == len(bot["fills"])
-    sells = sum((Decimal(order["quantity"]) - Decimal(order["filled"])) for order in bot["openOrders"]
-                if order["side"] == "Sell")  # fmt: skip
-    assert sells <= position
+    exit_side = "Sell" if bot["side"] == "Long" else "Buy"
+    exits = sum((Decimal(order["quantity"]) - Decimal(order["filled"])) for order in bot["openOrders"]
+                if order["side"] == exit_side)  # fmt: skip
+    assert exits <= abs(position)
 
 
 def test_the_document_adds_up_and_is_the_same_each_time(
@@ -55,6 +57,17 @@ def test_the_document_adds_up_and_is_the_same_each_time(
     assert second.stdout == first.stdout
     assert not list(candles.parent.glob(".opensqt*"))
     assert not list(thrown.iterdir()), "the state is thrown away"
+
+
+def test_a_short_grid_trades_the_same_candles(opensqt: Opensqt, manifest: Path, candles: Path) -> None:
+    manifest.write_text(MANIFEST.replace("  grid: {", "  side: Short\n  grid: {"))
+    done = opensqt("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json", timeout=280)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    _check_adds_up(document)
+    (bot,) = document["bots"]
+    assert (bot["side"], bot["fills"][0]["side"]) == ("Short", "Sell")
+    assert len(bot["fills"]) > 20
 
 
 def test_two_bots_share_one_account(opensqt: Opensqt, tmp_path: Path) -> None:

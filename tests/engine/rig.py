@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from opensqt.engine.actions import Action, Cancel, LookUp, Notify, OrderSide, Place
+from opensqt.engine.client_id import Leg, parse
 from opensqt.engine.codec import decode_action, decode_event, encode_action, encode_event
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.engine import Engine
@@ -172,11 +173,17 @@ class Rig:
 
     def entry(self, price: int) -> str:
         """The id of the newest entry at this price."""
-        return [i for i, p in self.places.items() if p.side is OrderSide.BUY and p.price == price][-1]
+        return self._newest(Leg.ENTRY, price)
 
     def exit(self, price: int) -> str:
         """The id of the newest exit at this price."""
-        return [i for i, p in self.places.items() if p.side is OrderSide.SELL and p.price == price][-1]
+        return self._newest(Leg.EXIT, price)
+
+    def _newest(self, leg: Leg, price: int) -> str:
+        keys = {
+            client_id: parse(BOT_UID, client_id) for client_id, place in self.places.items() if place.price == price
+        }
+        return [client_id for client_id, key in keys.items() if key is not None and key.leg is leg][-1]
 
     def live(self, side: OrderSide) -> list[int]:
         """Prices of the orders of one side that are live, dearest first."""

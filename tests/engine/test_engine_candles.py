@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from opensqt.api.gridbot import Side
 from opensqt.engine.actions import Action, Cancel, Notify, OrderSide, Place
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import OrderFilled, OrderReported, OrderState, PriceChanged
@@ -29,12 +30,15 @@ class Case:
     interval: str
     quote_size: str
     window: int
+    side: Side = Side.LONG
 
 
 CASES = [
     Case("btc-perp-2022-01-1m", "0.5", "0.001", "50", "300", 10),
     Case("btc-perp-2022-01-1m", "0.5", "0.001", "25", "500", 4),
     Case("dogeusdt-2025-06-1m", "0.00001", "1", "0.0004", "50", 12),
+    Case("btc-perp-2022-01-1m", "0.5", "0.001", "50", "300", 10, Side.SHORT),
+    Case("dogeusdt-2025-06-1m", "0.00001", "1", "0.0004", "50", 4, Side.SHORT),
 ]
 
 
@@ -53,7 +57,7 @@ def touches(price: int, place: Place) -> bool:
 
 
 class TouchingVenue:
-    """Fills an order, wholly and at its price, when a price touches it; dearest buys and cheapest sells first."""
+    """Fills an order, wholly and at its price, when a price touches it; buys first, dearest first, then sells."""
 
     def __init__(self, market: Market, rig: Rig) -> None:
         self.market = market
@@ -106,23 +110,25 @@ def config_of(case: Case, market: Market) -> EngineConfig:
         sell_window=case.window,
         order_money=to_money(Decimal(case.quote_size)),
         max_open_orders=1000,
+        side=case.side,
     )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.file[:4]}-{case.interval}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.file[:4]}-{case.interval}-{case.side}")
 def test_the_engine_trades_as_the_naive_grid_does(case: Case, candle_file: Callable[[str], Path]) -> None:
     market = market_of(case)
     rig = Rig(config_of(case, market), market=market)
     venue = TouchingVenue(market, rig)
-    naive = NaiveGrid(Decimal(case.interval), case.window, Decimal(case.quote_size), Decimal(case.lot), FEE)
+    short, entry = case.side is Side.SHORT, OrderSide.SELL if case.side is Side.SHORT else OrderSide.BUY
+    naive = NaiveGrid(Decimal(case.interval), case.window, Decimal(case.quote_size), Decimal(case.lot), FEE, short)
     for number, price in enumerate(path_of(candle_file(case.file))):
         rig.now += 15_000_000
         venue.play(market.to_ticks(price))
         naive.price(price)
         if number % 50 == 0:
             assert venue.fills[-20:] == naive.fills[-20:]
-            resting = sorted(market.from_ticks(p.price or 0) for p in venue.resting.values() if p.side is OrderSide.BUY)
-            assert resting == sorted(naive.buys)
+            resting = sorted(market.from_ticks(p.price or 0) for p in venue.resting.values() if p.side is entry)
+            assert resting == sorted(naive.entries)
     view = rig.engine.view()
     assert venue.fills == naive.fills
     assert len(naive.fills) > 300
@@ -136,9 +142,10 @@ def test_the_engine_trades_as_the_naive_grid_does(case: Case, candle_file: Calla
     assert again.snapshot() == rig.engine.snapshot()
 
 
-def test_skipping_quiet_prices_changes_nothing(candle_file: Callable[[str], Path]) -> None:
+@pytest.mark.parametrize("side", [Side.LONG, Side.SHORT])
+def test_skipping_quiet_prices_changes_nothing(side: Side, candle_file: Callable[[str], Path]) -> None:
     """As lockstep does: prices in the quiet band are not even shown to the engine, unless an order fills."""
-    case = CASES[0]
+    case = replace(CASES[0], side=side)
     market = market_of(case)
     config = replace(config_of(case, market), max_drawdown=to_money(Decimal(40)), cooldown=3600 * 1_000_000)
     shown, skipped = (TouchingVenue(market, Rig(config, market=market)) for _ in range(2))

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensqt.engine.grid import ArithmeticGrid, GeometricGrid, Grid, nearest, worth_buying
+from opensqt.engine.grid import ArithmeticGrid, GeometricGrid, Grid, nearest
 
 GRIDS: st.SearchStrategy[Grid] = st.one_of(
     st.builds(ArithmeticGrid, st.integers(1, 10**6), st.integers(1, 10**4)),
@@ -61,9 +61,3 @@ def test_levels_do_not_depend_on_the_order_of_asking(index: int) -> None:
     for other in (40, -40, -index):
         asked.level(other)
     assert asked.level(index) == fresh.level(index)
-
-
-def test_a_level_within_a_tenth_of_the_interval_is_not_bought() -> None:
-    grid = ArithmeticGrid(1000, 10)
-    assert not worth_buying(grid, 0, 1001)
-    assert worth_buying(grid, 0, 1002)

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from opensqt.api.gridbot import Side
 from opensqt.engine.actions import Action, Cancel, LookUp, Notify, OrderSide, Place
 from opensqt.engine.client_id import parse
+from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import (
     CancelFailed,
     ClockTicked,
@@ -58,10 +60,11 @@ PICKS = st.integers(0, 99)
 class GridMachine(RuleBasedStateMachine):
     """The engine, a venue, and the shell between them; every message may be late, lost, doubled or out of order."""
 
-    @initialize(config=st.sampled_from(CONFIGS), min_quantity=st.sampled_from([1, 4]))
-    def start(self, config: Any, min_quantity: int) -> None:
+    @initialize(config=st.sampled_from(CONFIGS), side=st.sampled_from(Side), min_quantity=st.sampled_from([1, 4]))
+    def start(self, config: EngineConfig, side: Side, min_quantity: int) -> None:
         self.market = replace(MARKET, min_quantity=min_quantity)
-        self.rig = Rig(config, market=self.market)
+        self.side = side
+        self.rig = Rig(replace(config, side=side), market=self.market)
         self.venue = SimulatedVenue(self.market, 1000)
         self.transit: list[Action] = []
         self.late: list[tuple[int, Place]] = []
@@ -235,9 +238,9 @@ class GridMachine(RuleBasedStateMachine):
         self.rig.now = until
 
     @rule(config=st.sampled_from(CONFIGS), goal=st.sampled_from(Goal), token=st.sampled_from(["", "a", "b"]))
-    def configure(self, config: Any, goal: Goal, token: str) -> None:
+    def configure(self, config: EngineConfig, goal: Goal, token: str) -> None:
         self.rig.generation += 1
-        config = replace(config, reset_token=token)
+        config = replace(config, reset_token=token, side=self.side)
         self.feed(Configured(self.rig.now, self.rig.generation, goal, config))
 
     @rule()
@@ -284,9 +287,12 @@ class GridMachine(RuleBasedStateMachine):
         open_orders = self.venue_state().open_orders().values()
         buys = sum(order.remaining for order in open_orders if order.place.side is OrderSide.BUY)
         sells = sum(order.remaining for order in open_orders if order.place.side is OrderSide.SELL)
-        assert self.venue.position + buys <= MAX_POSITION
+        assert max(self.venue.position + buys, sells - self.venue.position) <= MAX_POSITION
         assert len(open_orders) <= MAX_ORDERS
-        assert sells <= max(0, self.venue.position)
+        if self.side is not Side.SHORT:
+            assert sells <= max(0, self.venue.position)
+        if self.side is not Side.LONG:
+            assert buys <= max(0, -self.venue.position)
 
     @invariant()
     def position_is_the_sum_of_fills(self) -> None:
@@ -306,8 +312,11 @@ class GridMachine(RuleBasedStateMachine):
         return self.rig.engine._state.slots.closing.holding.lots
 
     @invariant()
-    def nothing_is_sold_that_is_not_held(self) -> None:
-        assert self.venue_state().position >= 0
+    def nothing_is_closed_that_is_not_held(self) -> None:
+        if self.side is not Side.SHORT:
+            assert self.venue_state().position >= 0
+        if self.side is not Side.LONG:
+            assert self.venue_state().position <= 0
         assert self.spilled() == 0
 
     @invariant()
@@ -331,9 +340,9 @@ class GridMachine(RuleBasedStateMachine):
         assert set(self.rig.engine.live_orders()) == set(self.venue.open_orders())
         assert not view.breaker.open
         for slot in view.slots:
-            sellable = slot.held >= self.market.min_quantity
-            near = slot.price <= self.venue.price
-            assert not (sellable and near) or slot.client_id or len(self.venue.open_orders()) == MAX_ORDERS
+            enough = abs(slot.held) >= self.market.min_quantity
+            near = slot.side.gain(slot.price, self.venue.price) >= 0
+            assert not (enough and near) or slot.client_id or len(self.venue.open_orders()) == MAX_ORDERS
         replayed = self.rig.replayed()
         self.rig.forget_unlogged()
         assert replayed.snapshot() == self.rig.replayed(*(self.snapshot or (None, 0))).snapshot()
@@ -342,7 +351,8 @@ class GridMachine(RuleBasedStateMachine):
         self.calm()
         assert self.rig.engine.wound_down
         assert not self.venue.open_orders()
-        assert self.venue.position == self.rig.engine.view().position < self.market.min_quantity
+        assert self.venue.position == self.rig.engine.view().position
+        assert abs(self.venue.position) < self.market.min_quantity
 
     def calm(self) -> None:
         if self.lost:

@@ -24,6 +24,7 @@ from opensqt.api.schema import (
 
 class Side(StrEnum):
     LONG = "Long"
+    SHORT = "Short"
 
 
 class RunState(StrEnum):
@@ -72,12 +73,20 @@ class Grid(Model):
     )
 
     spacing: Spacing
-    buy_window: Integer = Field(default=10, ge=1, le=500, description="Levels below the price that have a buy order.")
-    sell_window: Integer = Field(
-        default=10, ge=1, le=500, description="Levels above the price up to which held levels have a sell order."
+    buy_window: Integer = Field(
+        default=10,
+        ge=1,
+        le=500,
+        description="Levels below the price that have a buy order: entries of Long, exits of Short.",
     )
-    lower: PositiveDecimal | None = Field(default=None, description="No buy below this price.")
-    upper: PositiveDecimal | None = Field(default=None, description="No buy above this price.")
+    sell_window: Integer = Field(
+        default=10,
+        ge=1,
+        le=500,
+        description="Levels above the price that have a sell order: entries of Short, exits of Long.",
+    )
+    lower: PositiveDecimal | None = Field(default=None, description="No entry below this price.")
+    upper: PositiveDecimal | None = Field(default=None, description="No entry above this price.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -155,7 +164,13 @@ class GridBotSpec(Model):
     symbol: Symbol = Field(
         description="Market in ccxt's unified form, for example BTC/USDT:USDT for the linear perpetual."
     )
-    side: Side = Field(default=Side.LONG, description="Long buys below the price and sells above it.")
+    side: Side = Field(
+        default=Side.LONG,
+        description=(
+            "Long buys below the price and sells what it holds above it; "
+            "Short sells above the price and buys back below it."
+        ),
+    )
     state: RunState = Field(
         default=RunState.RUNNING,
         description=(
@@ -166,7 +181,7 @@ class GridBotSpec(Model):
     deletion_policy: DeletionPolicy = Field(
         default=DeletionPolicy.CANCEL_ORDERS,
         description=(
-            "On deletion: CancelOrders keeps the position, ClosePosition sells it at market, "
+            "On deletion: CancelOrders keeps the position, ClosePosition closes it at market, "
             "Orphan leaves orders and position as they are."
         ),
     )
@@ -227,7 +242,7 @@ class OrdersStatus(Model):
     buys: Integer = Field(default=0, ge=0, description="Live buy orders.")
     sells: Integer = Field(default=0, ge=0, description="Live sell orders.")
     fills: Integer = Field(default=0, ge=0, description="Fills so far.")
-    cycles: Integer = Field(default=0, ge=0, description="Completed buys and sells of one level.")
+    cycles: Integer = Field(default=0, ge=0, description="Completed entries and exits of one level.")
 
 
 class PnlStatus(Model):
@@ -243,7 +258,9 @@ class PnlStatus(Model):
 
 
 class PositionStatus(Model):
-    quantity: SignedDecimal = Field(default="0", validate_default=True, description="In base currency.")
+    quantity: SignedDecimal = Field(
+        default="0", validate_default=True, description="In base currency, negative where short."
+    )
     average_entry_price: UnsignedDecimal = Field(default="0", validate_default=True)
     last_price: UnsignedDecimal = Field(default="0", validate_default=True)
 
@@ -289,7 +306,7 @@ class GridBot(Model):
         Column("State", ".status.state", "What the bot is doing"),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether it does what the spec asks"),
         Column("Breaker", ".status.breaker.state", "Circuit breaker"),
-        Column("Position", ".status.position.quantity", "Base currency held"),
+        Column("Position", ".status.position.quantity", "Base currency held, negative where short"),
         Column("PnL", ".status.pnl.total", "Realised and unrealised, net of fees, in quote currency"),
         Column("Connector", ".spec.connectorRef.name", "Exchange account"),
         Column("Age", ".metadata.creationTimestamp", "Age", type="date"),

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from opensqt.api.gridbot import GridBotSpec
+from opensqt.api.gridbot import Side as GridSide
 from opensqt.engine.market import Market, to_money
+from opensqt.engine.side import Side
 
 PPM = 10**6
 
@@ -33,6 +35,21 @@ class EngineConfig:
     max_drawdown_ppm: int
     cooldown: int
     reset_token: str
+    side: GridSide = GridSide.LONG
+    # What follows has defaults: the journals of earlier versions do not say it.
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that enter."""
+        return (Side.SHORT,) if self.side is GridSide.SHORT else (Side.LONG,)
+
+    def window(self, side: Side) -> int:
+        """How many levels have entries of this side."""
+        return self.buy_window if side is Side.LONG else self.sell_window
+
+    def exit_window(self, side: Side) -> int:
+        """How many levels the exits of this side reach."""
+        return self.sell_window if side is Side.LONG else self.buy_window
 
     @classmethod
     def from_spec(cls, spec: GridBotSpec, market: Market) -> "EngineConfig":
@@ -57,4 +74,5 @@ class EngineConfig:
             max_drawdown_ppm=int((breaker.max_drawdown_percent or zero) * PPM / 100),
             cooldown=breaker.cooldown_seconds * 1_000_000,
             reset_token=breaker.reset_token,
+            side=spec.side,
         )

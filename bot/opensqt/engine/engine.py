@@ -24,8 +24,9 @@ from opensqt.engine.events import (
     PriceChanged,
     Started,
 )
-from opensqt.engine.grid import Grid, grid_of, nearest, window
+from opensqt.engine.grid import Grid, grid_of
 from opensqt.engine.json_form import UnreadableError, from_json, to_json
+from opensqt.engine.ladder import Ladder
 from opensqt.engine.market import Market, from_money
 from opensqt.engine.orders import Stage
 from opensqt.engine.planner import Planner
@@ -223,8 +224,9 @@ class Engine:
             wind_down(turn, config)
             return
         grid = self._grid()
-        levels = window(grid, nearest(grid, state.last_price), config.buy_window) if grid else []
-        specification.check(turn, config, grid, levels)
+        ladders = [Ladder(side, grid, config) for side in config.sides] if grid else []
+        cycles = [cycle for ladder in ladders for cycle in ladder.cycles(state.last_price)]
+        specification.check(turn, config, cycles if grid else None)
         if grid is not None:
             Planner(turn, config, grid).run()
             return

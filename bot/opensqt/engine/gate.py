@@ -1,6 +1,6 @@
 """The one gate that every order passes before it is placed, again or for the first time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from opensqt.engine.client_id import Leg
@@ -8,6 +8,7 @@ from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Order
+from opensqt.engine.side import Side
 from opensqt.engine.state import State
 
 
@@ -35,57 +36,77 @@ ROOM = frozenset({Closed.MAX_OPEN_ORDERS, Closed.MAX_POSITION, Closed.MAX_NOTION
 """Reasons that go when other orders go."""
 
 
-@dataclass(slots=True)
 class Exposure:
-    """What is held and what live orders may still add: lots, money, number of orders."""
+    """The most that each side may come to hold, when its open entries fill: lots, money; and the number of orders.
 
-    position: int
-    position_money: int
-    entry_lots: int
-    entry_money: int
-    orders: int
+    A side's worst case is all that its slots hold and all that its entries may add, whatever the other side does.
+    """
+
+    def __init__(self, lots: dict[Side, int], money: dict[Side, int], orders: int) -> None:
+        self._lots = lots
+        self._money = money
+        self.orders = orders
 
     @classmethod
     def now(cls, state: State, market: Market, mark: int) -> "Exposure":
         """All that is held, valued at `mark`, and all that is live or in doubt."""
-        position = state.ledger.total.lots
-        exposure = cls(position, market.notional(mark, abs(position)), 0, 0, 0)
+        lots = dict.fromkeys(Side, 0)
+        for slot in state.slots.by_number.values():
+            lots[Side.of(slot.holding.lots)] += slot.held
+        exposure = cls(lots, {side: market.notional(mark, held) for side, held in lots.items()}, 0)
         for order in state.orders.live.values():
             exposure.add(market, order)
         return exposure
 
     def later(self, state: State, market: Market) -> "Exposure":
         """What of this is left when all cancels are through."""
-        exposure = replace(self)
+        exposure = self._copy()
         for order in state.orders.live.values():
             if order.unwanted:
                 exposure.remove(market, order)
         return exposure
 
     def without(self, market: Market, order: Order) -> "Exposure":
-        exposure = replace(self)
+        exposure = self._copy()
         exposure.remove(market, order)
         return exposure
 
     def add(self, market: Market, order: Order) -> None:
         self.orders += 1
         if order.leg is Leg.ENTRY:
-            self.entry_lots += order.remaining
-            self.entry_money += market.notional(order.price or 0, order.remaining)
+            self._grow(order.slot_side, order.remaining, market.notional(order.price or 0, order.remaining))
 
     def remove(self, market: Market, order: Order) -> None:
         self.orders -= 1
         if order.leg is Leg.ENTRY:
-            self.entry_lots -= order.remaining
-            self.entry_money -= market.notional(order.price or 0, order.remaining)
+            self._grow(order.slot_side, -order.remaining, -market.notional(order.price or 0, order.remaining))
+
+    def reserve(self, side: Side, lots: int, money: int) -> None:
+        """Counts an entry that is still to be placed."""
+        self.orders += 1
+        self._grow(side, lots, money)
+
+    def lots(self, side: Side) -> int:
+        return self._lots[side]
+
+    def money(self, side: Side) -> int:
+        return self._money[side]
 
     @property
-    def lots(self) -> int:
-        return self.position + self.entry_lots
+    def most_lots(self) -> int:
+        """Of the larger side."""
+        return max(self._lots.values())
 
     @property
-    def money(self) -> int:
-        return self.position_money + self.entry_money
+    def most_money(self) -> int:
+        return max(self._money.values())
+
+    def _grow(self, side: Side, lots: int, money: int) -> None:
+        self._lots[side] += lots
+        self._money[side] += money
+
+    def _copy(self) -> "Exposure":
+        return Exposure(dict(self._lots), dict(self._money), self.orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +145,7 @@ class Gate:
         )
         return next((closed for holds, closed in reasons if holds), None)
 
-    def entry(self, exposure: Exposure, price: int, lots: int) -> Closed | None:
+    def entry(self, exposure: Exposure, side: Side, price: int, lots: int) -> Closed | None:
         """For this entry, beside all that is in `exposure`."""
         if closed := self.entries():
             return closed
@@ -133,7 +154,7 @@ class Gate:
         money = self.market.notional(price, lots)
         if lots < max(1, self.market.min_quantity) or money < self.market.min_notional:
             return Closed.TOO_SMALL
-        return self.too_much(exposure, orders=1, lots=lots, money=money)
+        return self.too_much(exposure, side, orders=1, lots=lots, money=money)
 
     def exit(self, exposure: Exposure) -> Closed | None:
         """For a level's exit: it only reduces, so that no limit but the number of orders holds it."""
@@ -149,16 +170,19 @@ class Gate:
         """For the order that closes the position."""
         return self.any_order() or (None if self.state.goal is Goal.CLOSE else Closed.GOAL)
 
-    def too_much(self, exposure: Exposure, *, orders: int = 0, lots: int = 0, money: int = 0) -> Closed | None:
-        """The first limit that would be passed with so much more."""
+    def too_much(
+        self, exposure: Exposure, side: Side, *, orders: int = 0, lots: int = 0, money: int = 0
+    ) -> Closed | None:
+        """The first limit that would be passed with so much more on this side."""
         config, equity = self.config, self.state.equity
         if exposure.orders + orders > config.max_open_orders:
             return Closed.MAX_OPEN_ORDERS
-        if 0 < config.max_position < exposure.lots + lots:
+        money += exposure.money(side)
+        if 0 < config.max_position < exposure.lots(side) + lots:
             return Closed.MAX_POSITION
-        if 0 < config.max_notional < exposure.money + money:
+        if 0 < config.max_notional < money:
             return Closed.MAX_NOTIONAL
-        if equity is not None and config.max_leverage * equity < exposure.money + money:
+        if equity is not None and config.max_leverage * equity < money:
             return Closed.MAX_LEVERAGE
         return None
 

@@ -86,14 +86,3 @@ def _grid(anchor: int, step: int, ratio_ppm: int) -> Grid:
 def grid_of(config: EngineConfig, anchor: int) -> Grid:
     """The grid of a config whose spacing is not zero."""
     return _grid(anchor, config.step, config.ratio_ppm)
-
-
-def window(grid: Grid, top: int, size: int) -> list[int]:
-    """The prices of so many levels from `top` down, as far as they are prices."""
-    return [price for index in range(top, top - size, -1) if (price := grid.level(index)) > 0]
-
-
-def worth_buying(grid: Grid, index: int, last: int) -> bool:
-    """Whether the last price is more than a tenth of the interval above the level: nearer, an order might take."""
-    level = grid.level(index)
-    return 10 * level < 10 * last - (grid.level(index + 1) - level)

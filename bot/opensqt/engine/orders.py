@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from opensqt.engine.actions import OrderSide, Place, TimeInForce
 from opensqt.engine.client_id import Leg
+from opensqt.engine.side import Side
 
 
 class Stage(StrEnum):
@@ -56,6 +57,11 @@ class Order:
     @property
     def remaining(self) -> int:
         return max(0, self.lots - self.filled)
+
+    @property
+    def slot_side(self) -> Side:
+        """The side of the slot whose order this is."""
+        return Side.LONG if (self.side is OrderSide.BUY) == (self.leg is Leg.ENTRY) else Side.SHORT
 
     @property
     def reduce_only(self) -> bool:

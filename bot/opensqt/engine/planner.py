@@ -1,13 +1,15 @@
 """What should be in the market now, and what is placed and withdrawn for it, while the goal is to run or to pause."""
 
-from opensqt.engine.actions import OrderSide, TimeInForce
+from opensqt.engine.actions import TimeInForce
 from opensqt.engine.client_id import Leg, client_id
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.gate import ROOM, Closed, Exposure, Gate
-from opensqt.engine.grid import Grid, nearest, worth_buying
+from opensqt.engine.grid import Grid, nearest
+from opensqt.engine.ladder import Ladder
 from opensqt.engine.lifecycle import send, withdraw
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import smallest_exit
+from opensqt.engine.side import Side
 from opensqt.engine.slots import Slot
 from opensqt.engine.state import Turn
 
@@ -24,6 +26,7 @@ class Planner:
         self._turn = turn
         self._config = config
         self._grid = grid
+        self._ladders = {side: Ladder(side, grid, config) for side in Side}
         self._state = turn.state
         self._gate = Gate(turn.state, config, turn.market, turn.now)
         self._price = turn.state.last_price
@@ -53,29 +56,25 @@ class Planner:
         for order in self._state.orders.entries():
             if stopped or not self._fits(order):
                 self._withdraw(order)
-        farthest_first = sorted(self._wanted_entries(), key=_price)
-        while farthest_first and self._gate.too_much(self._later):
-            self._withdraw(farthest_first.pop(0))
+        for order in self._farthest_first(self._wanted_entries()):
+            if self._gate.too_much(self._later, order.slot_side):
+                self._withdraw(order)
 
     def _withdraw_exits(self) -> None:
         """Exits of what is not held any more, as after a close that was called off; and that close itself."""
         for order in self._state.orders.exits():
             slot = self._state.slots.by_number[order.slot]
-            if order.remaining > slot.holding.lots:
+            if order.remaining > slot.held:
                 self._withdraw(order)
 
     def _fits(self, order: Order) -> bool:
         """Whether the entry is one that this spec would place at its price."""
         slot = self._state.slots.by_number[order.slot]
         return (
-            self._is_level(slot)
+            self._ladders[slot.side].is_level(slot)
             and self._gate.in_band(slot.price)
-            and order.lots == self._lots(slot.price, slot.holding.lots - order.filled)
+            and order.lots == self._lots(slot.price, slot.held - order.filled)
         )
-
-    def _is_level(self, slot: Slot) -> bool:
-        index = self._grid.below(slot.price)
-        return self._grid.level(index) == slot.price and self._grid.level(index + 1) == slot.exit_price
 
     def _withdraw(self, order: Order) -> None:
         if order.unwanted:
@@ -103,41 +102,45 @@ class Planner:
         others = self._now.without(self._turn.market, order)
         if order.leg is Leg.EXIT:
             return self._gate.exit(others)
-        if order.price is None or not self._in_window(order.price):
+        if order.price is None or not self._in_window(self._ladders[order.slot_side], order.price):
             return Closed.PRICE_BAND
-        return self._gate.entry(others, order.price, order.lots)
+        return self._gate.entry(others, order.slot_side, order.price, order.lots)
 
-    def _in_window(self, price: int) -> bool:
+    def _in_window(self, ladder: Ladder, price: int) -> bool:
         index = self._grid.below(price)
-        return self._index - self._config.buy_window < index <= self._index and self._worth(index)
+        return index in ladder.window(self._price) and ladder.worth_entering(index, self._price)
 
     # --- exits ---
 
     def _place_exits(self) -> None:
-        """Held levels, up to the sell window above the last price, nearest first."""
-        top = self._grid.level(self._grid.below(self._price) + self._config.sell_window)
-        for slot in reversed(self._state.slots.held()):
-            if slot.price > top:
-                break
-            if slot.order or slot.refused or slot.holding.lots < smallest_exit(self._turn.market):
+        """Held levels, as far as the window of exits reaches, nearest first."""
+        for slot in self._in_reach():
+            if slot.order or slot.refused or slot.held < smallest_exit(self._turn.market):
                 continue
             if self._turn.now < slot.not_before:
                 continue
             closed = self._gate.exit(self._now)
             if closed is None:
-                self._place(slot, Leg.EXIT, slot.exit_price, slot.holding.lots)
+                self._place(slot, Leg.EXIT, slot.exit_price, slot.held)
             elif closed is not Closed.MAX_OPEN_ORDERS or not self._make_room_for_exit(slot):
                 break
+
+    def _in_reach(self) -> list[Slot]:
+        slots = []
+        for side, ladder in self._ladders.items():
+            reach = ladder.reach(self._price)
+            slots += [slot for slot in self._state.slots.held(side) if side.gain(slot.price, reach) >= 0]
+        return sorted(slots, key=lambda slot: slot.side.gain(self._price, slot.exit_price))
 
     def _make_room_for_exit(self, slot: Slot) -> bool:
         """Withdraws the farthest entry, or else an exit farther than this one; says whether the room will suffice."""
         if self._later.orders >= self._config.max_open_orders:
-            entries = sorted(self._wanted_entries(), key=_price)
-            exits = sorted((o for o in self._state.orders.exits() if not o.unwanted), key=_price)
+            entries = self._farthest_first(self._wanted_entries())
+            exits = self._farthest_first([order for order in self._state.orders.exits() if not order.unwanted])
             if entries:
                 self._withdraw(entries[0])
-            elif exits and _price(exits[-1]) > slot.exit_price:
-                self._withdraw(exits[-1])
+            elif exits and self._distance(exits[0]) > slot.side.gain(self._price, slot.exit_price):
+                self._withdraw(exits[0])
             else:
                 return False
         self._later.orders += 1
@@ -146,52 +149,58 @@ class Planner:
     # --- entries ---
 
     def _place_entries(self) -> None:
-        """Levels of the buy window without an order, nearest to the price first; the farthest entries make room."""
+        """Levels of the windows without an order, nearest to the price first; the farthest entries make room."""
         if self._gate.entries():
             return
-        for index in range(self._index, self._index - self._config.buy_window, -1):
+        for side in self._config.sides:
+            self._place_side(self._ladders[side])
+
+    def _place_side(self, ladder: Ladder) -> None:
+        for index in ladder.window(self._price):
             price = self._grid.level(index)
-            if price <= 0 or price < self._config.lower:
-                break
-            if not self._gate.in_band(price) or not self._worth(index):
+            if not ladder.worth_entering(index, self._price):
                 continue
-            slot = self._state.slots.by_price.get(price)
-            if slot is not None and not self._free_for_entry(slot, index):
+            slot = self._state.slots.by_level.get((ladder.side, price))
+            if slot is not None and not self._free_for_entry(slot, ladder.exit_price(index)):
                 continue
-            lots = self._lots(price, slot.holding.lots if slot else 0)
-            if not self._place_entry(index, price, lots):
+            lots = self._lots(price, slot.held if slot else 0)
+            if not self._place_entry(ladder, index, price, lots):
                 break
 
-    def _free_for_entry(self, slot: Slot, index: int) -> bool:
+    def _free_for_entry(self, slot: Slot, exit_price: int) -> bool:
         return (
             not slot.order
             and not slot.refused
-            and slot.holding.lots < smallest_exit(self._turn.market)
+            and slot.held < smallest_exit(self._turn.market)
             and self._turn.now >= slot.not_before
-            and (not slot.holding.lots or slot.exit_price == self._grid.level(index + 1))
+            and (not slot.held or slot.exit_price == exit_price)
         )
 
-    def _place_entry(self, index: int, price: int, lots: int) -> bool:
+    def _place_entry(self, ladder: Ladder, index: int, price: int, lots: int) -> bool:
         """Places the entry, or makes room for it; says whether there may be room for farther ones."""
-        farthest_first = sorted((o for o in self._wanted_entries() if _price(o) < price), key=_price)
-        while len(self._wanted_entries()) >= self._config.buy_window and farthest_first:
-            self._withdraw(farthest_first.pop(0))
-        if len(self._wanted_entries()) >= self._config.buy_window:
+        side, window = ladder.side, self._config.window(ladder.side)
+        wanted = [order for order in self._wanted_entries() if order.slot_side is side]
+        depth = side.gain(price, self._price)
+        farther = [order for order in self._farthest_first(wanted) if self._distance(order) > depth]
+        excess = len(wanted) + 1 - window
+        for order in farther[: max(0, excess)]:
+            self._withdraw(order)
+        if excess > len(farther):
             return False
-        closed = self._gate.entry(self._now, price, lots)
+        del farther[: max(0, excess)]
+        closed = self._gate.entry(self._now, side, price, lots)
         if closed is None:
-            self._place(self._state.slots.open(price, self._grid.level(index + 1)), Leg.ENTRY, price, lots)
+            slot = self._state.slots.open(side, price, ladder.exit_price(index))
+            self._place(slot, Leg.ENTRY, price, lots)
             return True
         if closed not in ROOM:
             return closed is Closed.TOO_SMALL
         self._limit = self._limit or closed
-        while self._gate.entry(self._later, price, lots) and farthest_first:
-            self._withdraw(farthest_first.pop(0))
-        if self._gate.entry(self._later, price, lots):
+        while self._gate.entry(self._later, side, price, lots) and farther:
+            self._withdraw(farther.pop(0))
+        if self._gate.entry(self._later, side, price, lots):
             return False
-        self._later.orders += 1
-        self._later.entry_lots += lots
-        self._later.entry_money += self._turn.market.notional(price, lots)
+        self._later.reserve(side, lots, self._turn.market.notional(price, lots))
         return True
 
     def _note_limit(self) -> None:
@@ -202,8 +211,13 @@ class Planner:
     def _wanted_entries(self) -> list[Order]:
         return [order for order in self._state.orders.entries() if not order.unwanted]
 
-    def _worth(self, index: int) -> bool:
-        return worth_buying(self._grid, index, self._price)
+    def _farthest_first(self, orders: list[Order]) -> list[Order]:
+        return sorted(orders, key=self._distance, reverse=True)
+
+    def _distance(self, order: Order) -> int:
+        """How far the price must go to fill the order, in ticks."""
+        distance = order.slot_side.gain(self._price, order.price or 0)
+        return -distance if order.leg is Leg.ENTRY else distance
 
     def _lots(self, price: int, dust: int) -> int:
         """What the order size buys at this price, less dust that the slot holds, unless that makes it too small."""
@@ -221,7 +235,7 @@ class Planner:
             client_id=client_id(self._turn.bot_uid, leg, slot.number, slot.cycle, attempt),
             slot=slot.number,
             leg=leg,
-            side=OrderSide.BUY if leg is Leg.ENTRY else OrderSide.SELL,
+            side=slot.side.entry if leg is Leg.ENTRY else slot.side.exit,
             price=price,
             lots=lots,
             time_in_force=self._time_in_force(slot),
@@ -242,18 +256,15 @@ class Planner:
 
     def _forget_slots(self) -> None:
         """Keeps the number of slots bounded while the price wanders."""
-        slots = self._state.slots
-        if len(slots.by_number) <= 4 * self._config.buy_window + 2 * len(slots.held()):
+        slots, window = self._state.slots, max(self._config.window(side) for side in self._config.sides)
+        held = sum(slot.held > 0 for slot in slots.levels())
+        if len(slots.by_number) <= 4 * window * len(self._config.sides) + 2 * held:
             return
-        low = self._grid.level(self._index - 2 * self._config.buy_window)
-        high = self._grid.level(self._index + 2 * self._config.buy_window)
+        low = self._grid.level(self._index - 2 * window)
+        high = self._grid.level(self._index + 2 * window)
         remembered = self._state.orders.remembered_slots
         for slot in slots.levels():
-            near = low <= slot.price <= high and slots.by_price[slot.price] is slot
+            near = low <= slot.price <= high and slots.by_level[slot.side, slot.price] is slot
             if slot.idle and not near and slot.number not in remembered:
                 slots.forget(slot)
                 self._turn.changed = True
-
-
-def _price(order: Order) -> int:
-    return order.price or 0

@@ -3,10 +3,12 @@
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
-from opensqt.engine.grid import Grid, nearest, worth_buying
+from opensqt.engine.grid import Grid, nearest
+from opensqt.engine.ladder import Ladder
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Stage
 from opensqt.engine.settlement import smallest_exit
+from opensqt.engine.side import Side
 from opensqt.engine.state import State
 
 Band = tuple[int | None, int | None]
@@ -36,6 +38,14 @@ class _Bounds:
     def below(self, price: int) -> None:
         self.high = price if self.high is None else min(self.high, price)
 
+    def before(self, side: Side, price: int) -> None:
+        """Only prices that are worse for this side than this one are quiet."""
+        (self.below if side is Side.LONG else self.above)(price)
+
+    def after(self, side: Side, price: int) -> None:
+        """Only prices that are better for this side than this one are quiet."""
+        (self.above if side is Side.LONG else self.below)(price)
+
 
 def quiet_band(state: State, market: Market, grid: Grid | None, wake_at: int | None) -> Band:
     """The exclusive bounds of the quiet prices; (p, p) where every price counts, as while anything is due."""
@@ -44,35 +54,44 @@ def quiet_band(state: State, market: Market, grid: Grid | None, wake_at: int | N
     bounds = _Bounds()
     bounds.above(0)
     if state.goal in {Goal.RUN, Goal.PAUSE}:
-        _exits(bounds, state, market, state.config, grid)
-        _entries(bounds, state, market, grid)
+        for side in Side:
+            _exits(bounds, state, market, Ladder(side, grid, state.config))
+        _levels(bounds, grid, state.last_price)
+        for side in state.config.sides:
+            _entries(bounds, state, market, Ladder(side, grid, state.config))
     _orders(bounds, state)
     _drawdown(bounds, state, market, state.config)
     return bounds.low, bounds.high
 
 
-def _entries(bounds: _Bounds, state: State, market: Market, grid: Grid) -> None:
-    index = nearest(grid, state.last_price)
+def _levels(bounds: _Bounds, grid: Grid, price: int) -> None:
+    """Where another level is the nearest."""
+    index = nearest(grid, price)
     below, level, above = (grid.level(index + step) for step in (-1, 0, 1))
     bounds.above(-(-(below + level) // 2) - 1)
     bounds.below(-(-(level + above) // 2))
-    slot = state.slots.by_price.get(level)
-    if slot is None or (not slot.order and slot.holding.lots < smallest_exit(market)):
-        worth_from = (10 * level + above - level) // 10 + 1
-        if worth_buying(grid, index, state.last_price):
-            bounds.above(worth_from - 1)
-        else:
-            bounds.below(worth_from)
 
 
-def _exits(bounds: _Bounds, state: State, market: Market, config: EngineConfig, grid: Grid) -> None:
-    """The nearest level that is held beyond the sell window."""
-    top = grid.level(grid.below(state.last_price) + config.sell_window)
-    for slot in reversed(state.slots.held()):
-        if slot.price > top and not slot.order and slot.holding.lots >= smallest_exit(market):
-            index = grid.below(slot.price)
-            index += grid.level(index) < slot.price
-            bounds.below(grid.level(index - config.sell_window))
+def _entries(bounds: _Bounds, state: State, market: Market, ladder: Ladder) -> None:
+    """Where the nearest level becomes worth an entry, or is so no more."""
+    index, side = nearest(ladder.grid, state.last_price), ladder.side
+    level = ladder.entry_price(index)
+    slot = state.slots.by_level.get((side, level or 0))
+    if level is None or (slot is not None and (slot.order or slot.held >= smallest_exit(market))):
+        return
+    last_unworthy = level + side.sign * (side.gain(level, ladder.exit_price(index)) // 10)
+    if ladder.worth_entering(index, state.last_price):
+        bounds.after(side, last_unworthy)
+    else:
+        bounds.before(side, last_unworthy + side.sign)
+
+
+def _exits(bounds: _Bounds, state: State, market: Market, ladder: Ladder) -> None:
+    """The nearest level that is held beyond the window of exits."""
+    side, reach = ladder.side, ladder.reach(state.last_price)
+    for slot in state.slots.held(side):
+        if side.gain(reach, slot.price) > 0 and not slot.order and slot.held >= smallest_exit(market):
+            bounds.before(side, ladder.in_reach_at(slot.price))
             return
 
 

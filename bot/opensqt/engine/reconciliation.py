@@ -4,6 +4,7 @@ from opensqt.engine.breaker import Trip
 from opensqt.engine.events import AccountReported, PositionReported
 from opensqt.engine.lifecycle import look_up
 from opensqt.engine.orders import Stage
+from opensqt.engine.side import Side
 from opensqt.engine.state import Mismatch, Turn
 
 BELIEVED_AFTER = 5_000_000
@@ -30,16 +31,19 @@ def on_position(turn: Turn, event: PositionReported) -> None:
     not ours to judge, for other bots and people trade on the account too: orders are looked up once if it lasts 5 s.
     """
     state, market = turn.state, turn.market
-    difference = event.lots - state.ledger.total.lots
+    ours = state.ledger.total.lots
+    difference = event.lots - ours
+    side = Side.of(ours) if ours or state.config is None else state.config.sides[0]
+    missing = side.gain(0, difference) < 0
     if difference != state.mismatch.lots:
         state.mismatch = Mismatch(difference, event.time if difference else 0)
         turn.changed = True
-        if difference < 0:
+        if missing:
             _ask(turn)
         return
     if not difference or event.time - state.mismatch.time < BELIEVED_AFTER:
         return
-    if difference > 0:
+    if not missing:
         if not state.mismatch.asked:
             _ask(turn)
         return

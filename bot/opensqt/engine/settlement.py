@@ -1,6 +1,5 @@
 """What fills and finished orders do to slots, to the ledger and to the breaker."""
 
-from opensqt.engine.actions import OrderSide
 from opensqt.engine.client_id import Leg
 from opensqt.engine.events import OrderFilled
 from opensqt.engine.market import Market
@@ -15,7 +14,7 @@ LONGEST_PAUSE = 60_000_000
 
 
 def smallest_exit(market: Market) -> int:
-    """Lots that can be sold on their own; less is kept in its slot and sold with what is bought to it."""
+    """Lots that an exit can have; less is kept in its slot and goes with what is added to it."""
     return max(1, market.min_quantity)
 
 
@@ -24,30 +23,26 @@ def slot_of(turn: Turn, order: Order) -> Slot:
 
 
 def book(turn: Turn, order: Order, fill: OrderFilled) -> None:
-    """Counts a fill: its own slot first; what that cannot give comes from the other levels, dearest first."""
+    """Counts a fill: its own slot first; what that cannot give comes from the others of its side, farthest first."""
     state, slots = turn.state, turn.state.slots
     order.trades.append(fill.trade_id)
     order.filled += fill.lots
     state.ledger.fills += 1
-    own = slot_of(turn, order)
-    if order.leg is Leg.ENTRY:
-        _trade(turn, order, own, lots=fill.lots, price=fill.price, fee=fill.fee)
-        own.settled()
-        return
-    if order.side is OrderSide.BUY:  # closes what was sold too much
-        _trade(turn, order, slots.closing, lots=fill.lots, price=fill.price, fee=fill.fee)
-        return
+    own, side = slot_of(turn, order), order.slot_side
     own.settled()
-    sources = ([own] if own.number != CLOSING else []) + [slot for slot in slots.held() if slot is not own]
+    if order.leg is Leg.ENTRY:
+        _trade(turn, order, own, lots=side.sign * fill.lots, price=fill.price, fee=fill.fee)
+        return
+    farthest_first = [slot for slot in reversed(slots.held(side)) if slot is not own]
     lots, fee = fill.lots, fill.fee
-    for slot in sources:
-        part = min(lots, slot.holding.lots)
+    for slot in farthest_first if own.number == CLOSING else [own, *farthest_first]:
+        part = min(lots, slot.held)
         if part > 0:
             part_fee = fee * part // lots
-            _trade(turn, order, slot, lots=-part, price=fill.price, fee=part_fee)
+            _trade(turn, order, slot, lots=-side.sign * part, price=fill.price, fee=part_fee)
             lots, fee = lots - part, fee - part_fee
     if lots:
-        _trade(turn, order, slots.closing, lots=-lots, price=fill.price, fee=fee)
+        _trade(turn, order, slots.closing, lots=-side.sign * lots, price=fill.price, fee=fee)
 
 
 def _trade(turn: Turn, order: Order, slot: Slot, *, lots: int, price: int, fee: int) -> None:
@@ -64,7 +59,7 @@ def finish(turn: Turn, order: Order) -> None:
     _pause(turn, slot, order)
     if order.leg is Leg.EXIT and order.filled:
         ledger.exit_done(order.realised)
-        if slot.number != CLOSING and slot.holding.lots == 0:
+        if slot.number != CLOSING and not slot.held:
             ledger.cycles += 1
             slot.next_cycle()
 

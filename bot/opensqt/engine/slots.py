@@ -1,9 +1,10 @@
-"""Slots: one for each level that has or had an order or a holding. A slot is keyed by its buy price."""
+"""Slots: one for each level that has or had an order or a holding, keyed by its side and the price of its entry."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from opensqt.engine.accounting import Holding
+from opensqt.engine.side import Side
 
 CLOSING = 0
 """Number of the slot that is no level: its exits close the whole position, and it takes what no level can."""
@@ -16,15 +17,16 @@ class SlotPosition(StrEnum):
 
 @dataclass(slots=True)
 class Slot:
-    """A level: bought at `price`, sold at `exit_price` (ticks). At most one of its orders lives at a time.
+    """A level: entered at `price`, left at `exit_price` (ticks). At most one of its orders lives at a time.
 
-    `cycle` counts completed buys and sells, `entries` and `exits` the orders placed in the present cycle; together they
-    number the client ids. A number is never given to another price.
+    `cycle` counts completed entries and exits, `entries` and `exits` the orders placed in the present cycle; together
+    they number the client ids. A number is never given to another level.
     """
 
     number: int
     price: int
     exit_price: int
+    side: Side = Side.LONG
     holding: Holding = field(default_factory=Holding)
     cycle: int = 0
     entries: int = 0
@@ -37,6 +39,11 @@ class Slot:
     not_before: int = 0
     refused: bool = False
     """The exchange called an order of this slot wrong; it stays idle until the next spec or instance."""
+
+    @property
+    def held(self) -> int:
+        """Lots held, whatever the side."""
+        return abs(self.holding.lots)
 
     @property
     def idle(self) -> bool:
@@ -54,15 +61,15 @@ class Slot:
 
 @dataclass(slots=True)
 class Slots:
-    """All slots by number; by price the newest, for a price of two grids is the older slot's until that is empty."""
+    """All slots by number; by level the newest, for a price of two grids is the older slot's until that is empty."""
 
     by_number: dict[int, Slot] = field(default_factory=lambda: {CLOSING: Slot(CLOSING, 0, 0)})
     issued: int = CLOSING
     """The highest number given away."""
-    by_price: dict[int, Slot] = field(init=False, repr=False, compare=False, default_factory=dict)
+    by_level: dict[tuple[Side, int], Slot] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.by_price = {slot.price: slot for slot in self.levels()}
+        self.by_level = {(slot.side, slot.price): slot for slot in self.levels()}
 
     @property
     def closing(self) -> Slot:
@@ -71,21 +78,25 @@ class Slots:
     def levels(self) -> list[Slot]:
         return [slot for slot in self.by_number.values() if slot.number != CLOSING]
 
-    def open(self, price: int, exit_price: int) -> Slot:
-        """The slot of this price; a new one, with a number of its own, where none has the same exit or is in use."""
-        slot = self.by_price.get(price)
+    def open(self, side: Side, price: int, exit_price: int) -> Slot:
+        """The slot of this level; a new one, with a number of its own, where none has the same exit or is in use."""
+        slot = self.by_level.get((side, price))
         if slot is None or (slot.exit_price != exit_price and slot.idle):
             self.issued += 1
-            slot = Slot(self.issued, price, exit_price)
-            self.by_number[slot.number] = self.by_price[price] = slot
+            slot = Slot(self.issued, price, exit_price, side)
+            self.by_number[slot.number] = self.by_level[side, price] = slot
         return slot
 
     def forget(self, slot: Slot) -> None:
+        level = (slot.side, slot.price)
         del self.by_number[slot.number]
-        if self.by_price[slot.price] is slot:
-            del self.by_price[slot.price]
-            self.by_price.update({other.price: other for other in self.levels() if other.price == slot.price})
+        if self.by_level[level] is slot:
+            del self.by_level[level]
+            for other in self.levels():
+                if (other.side, other.price) == level:
+                    self.by_level[level] = other
 
-    def held(self) -> list[Slot]:
-        """Levels that hold something, dearest first."""
-        return sorted((slot for slot in self.levels() if slot.holding.lots > 0), key=lambda slot: -slot.price)
+    def held(self, side: Side) -> list[Slot]:
+        """Levels of this side that hold something, the one that is left first first."""
+        held = (slot for slot in self.levels() if slot.side is side and slot.holding.lots)
+        return sorted(held, key=lambda slot: side.sign * slot.price)

@@ -5,10 +5,12 @@ from decimal import Decimal
 
 from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import Configured
-from opensqt.engine.grid import Grid
 from opensqt.engine.market import Market, from_money
 from opensqt.engine.profitability import break_even_ratio, break_even_step, leg_fee, profitable
 from opensqt.engine.state import Refusal, Turn
+
+Cycles = Sequence[tuple[int, int]]
+"""Prices of entry and exit, in ticks."""
 
 
 def on_configured(turn: Turn, event: Configured) -> None:
@@ -49,9 +51,9 @@ def unhalt(turn: Turn) -> None:
     turn.state.refused_in_a_row = 0
 
 
-def check(turn: Turn, config: EngineConfig, grid: Grid | None, levels: Sequence[int]) -> None:
-    """Refuses entries while the spec does not fit the market at these levels, dearest first, and says what would."""
-    refusal, message = _refusal(turn, config, grid, levels)
+def check(turn: Turn, config: EngineConfig, cycles: Cycles | None) -> None:
+    """Refuses entries while the spec does not fit the market with these cycles, and says what would; None: no grid."""
+    refusal, message = _refusal(turn, config, cycles)
     state = turn.state
     if refusal != state.refusal:
         state.refusal, state.refusal_message = refusal, message
@@ -64,27 +66,26 @@ def has_grid(config: EngineConfig) -> bool:
     return config.step > 0 or config.ratio_ppm > 0
 
 
-def _refusal(turn: Turn, config: EngineConfig, grid: Grid | None, levels: Sequence[int]) -> tuple[str, str]:
+def _refusal(turn: Turn, config: EngineConfig, cycles: Cycles | None) -> tuple[str, str]:
     market = turn.market
-    if grid is None:
+    if cycles is None:
         return Refusal.SPACING_TOO_SMALL, (
             f"spec.grid.spacing is smaller than the market's tick: arithmetic must be at least {market.tick_size}, "
             "geometric at least 0.0001"
         )
-    prices = [price for price in levels if price > 0 and config.lower <= price <= (config.upper or price)]
-    return _too_small(market, config, prices) or _unprofitable(market, config, grid, prices) or ("", "")
+    return _too_small(market, config, cycles) or _unprofitable(market, config, cycles) or ("", "")
 
 
-def _too_small(market: Market, config: EngineConfig, prices: Sequence[int]) -> tuple[str, str] | None:
-    if not prices or config.order_money >= market.min_notional + max(1, market.min_quantity) * market.notional(
-        prices[0], 1
-    ):
+def _too_small(market: Market, config: EngineConfig, cycles: Cycles) -> tuple[str, str] | None:
+    prices = [entry for entry, _ in cycles]
+    dearest = max(prices, default=0)
+    if config.order_money >= market.min_notional + max(1, market.min_quantity) * market.notional(dearest, 1):
         return None  # rounding down takes less than a lot away
-    needed = max(_smallest(market, price) for price in prices)
+    needed = max((_smallest(market, price) for price in prices), default=0)
     if config.order_money >= needed:
         return None
     return Refusal.ORDER_TOO_SMALL, (
-        f"spec.order.quoteSize is too small for {market.symbol}: with levels up to {market.from_ticks(prices[0])} "
+        f"spec.order.quoteSize is too small for {market.symbol}: with levels up to {market.from_ticks(dearest)} "
         f"it must be at least {from_money(needed):f}"
     )
 
@@ -95,20 +96,20 @@ def _smallest(market: Market, price: int) -> int:
     return max(1, market.min_quantity, -(-market.min_notional // lot_money)) * lot_money
 
 
-def _unprofitable(
-    market: Market, config: EngineConfig, grid: Grid, prices: Sequence[int]
-) -> tuple[Refusal, str] | None:
+def _unprofitable(market: Market, config: EngineConfig, cycles: Cycles) -> tuple[Refusal, str] | None:
     fee = leg_fee(market, config)
-    if all(profitable(price, grid.level(grid.below(price) + 1), fee) for price in prices):
+    if all(profitable(min(cycle), max(cycle), fee) for cycle in cycles):
         return None
+    prices = [min(cycle) for cycle in cycles]
+    dearest = max(prices)
     if config.step:
-        least = f"arithmetic must be at least {_plain(market.from_ticks(break_even_step(prices[0], fee)))}"
+        least = f"arithmetic must be at least {_plain(market.from_ticks(break_even_step(dearest, fee)))}"
     else:
         least = f"geometric must be at least {_percent(break_even_ratio(prices, fee))}"
     return Refusal.UNPROFITABLE, (
         f"spec.grid.spacing loses money on {market.symbol}: each leg of a cycle pays {_percent(fee)} percent of its "
         f"value as {'maker' if config.post_only else 'taker'}; with levels up to "
-        f"{_plain(market.from_ticks(prices[0]))} {least}"
+        f"{_plain(market.from_ticks(dearest))} {least}"
     )
 
 

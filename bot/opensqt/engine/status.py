@@ -87,11 +87,11 @@ def _limits(state: State, market: Market, config: EngineConfig) -> tuple[LimitVi
     exposure = Exposure.now(state, market, state.last_price)
     limits = [LimitView("maxOpenOrders", exposure.orders, config.max_open_orders, Unit.ORDERS, False)]
     if config.max_position:
-        limits.append(LimitView("maxPosition", exposure.lots, config.max_position, Unit.LOTS, False))
+        limits.append(LimitView("maxPosition", exposure.most_lots, config.max_position, Unit.LOTS, False))
     if config.max_notional:
-        limits.append(LimitView("maxNotional", exposure.money, config.max_notional, Unit.MONEY, False))
+        limits.append(LimitView("maxNotional", exposure.most_money, config.max_notional, Unit.MONEY, False))
     if state.equity is not None and state.equity > 0:
-        used = exposure.money * PPM // state.equity
+        used = exposure.most_money * PPM // state.equity
         limits.append(LimitView("maxLeverage", used, config.max_leverage * PPM, Unit.PPM, False))
     return tuple(_reached(limit, state.limit_reached) for limit in limits)
 
@@ -103,11 +103,12 @@ def _reached(limit: LimitView, blocking: str) -> LimitView:
 
 def _slot(state: State, market: Market, slot: Slot) -> SlotView:
     order = state.orders.live.get(slot.order)
-    filled = slot.holding.lots >= smallest_exit(market)
+    filled = slot.held >= smallest_exit(market)
     return SlotView(
         number=slot.number,
         price=slot.price,
         exit_price=slot.exit_price,
+        side=slot.side,
         position=SlotPosition.FILLED if filled else SlotPosition.EMPTY,
         order=order_word(order) if order else "NOT_PLACED",
         held=slot.holding.lots,

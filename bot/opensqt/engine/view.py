@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from opensqt.engine.actions import Place
+from opensqt.engine.side import Side
 
 
 class Phase(StrEnum):
@@ -51,11 +52,12 @@ class BreakerView:
 
 @dataclass(frozen=True, slots=True)
 class SlotView:
-    """One slot: entry and exit price in ticks, `position` and `order` as in docs/engine.md, held in lots."""
+    """One slot: entry and exit price in ticks, `position` and `order` as in docs/engine.md, held in lots (signed)."""
 
     number: int
     price: int
     exit_price: int
+    side: Side
     position: str
     order: str
     held: int

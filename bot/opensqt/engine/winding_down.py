@@ -1,6 +1,6 @@
-"""The goals that end: all orders cancelled, and for CLOSE the position sold at market, until nothing is left."""
+"""The goals that end: all orders cancelled, and for CLOSE the position closed at market, until nothing is left."""
 
-from opensqt.engine.actions import OrderSide, TimeInForce
+from opensqt.engine.actions import TimeInForce
 from opensqt.engine.client_id import Leg, client_id
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
@@ -8,6 +8,7 @@ from opensqt.engine.gate import Gate
 from opensqt.engine.lifecycle import send, withdraw
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import smallest_exit
+from opensqt.engine.side import Side
 from opensqt.engine.slots import CLOSING
 from opensqt.engine.state import Turn
 
@@ -32,7 +33,7 @@ def wind_down(turn: Turn, config: EngineConfig) -> None:
 
 
 def _to_close(turn: Turn) -> int:
-    """Lots that must still go: none where too few are left to be sold."""
+    """Lots that must still go, signed: none where too few are left for an order."""
     lots = turn.state.ledger.total.lots if turn.state.goal is Goal.CLOSE else 0
     return lots if abs(lots) >= smallest_exit(turn.market) else 0
 
@@ -55,7 +56,7 @@ def _close(turn: Turn, gate: Gate) -> None:
         client_id=client_id(turn.bot_uid, Leg.EXIT, CLOSING, slot.cycle, slot.exits),
         slot=CLOSING,
         leg=Leg.EXIT,
-        side=OrderSide.SELL if lots > 0 else OrderSide.BUY,
+        side=Side.of(lots).exit,
         price=None,
         lots=abs(lots),
         time_in_force=TimeInForce.IOC,

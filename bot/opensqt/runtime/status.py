@@ -72,6 +72,7 @@ def slots_of(slots: Iterable[SlotView], market: Market) -> list[pb.Slot]:
             order=slot.order,
             held=plain(market.from_lots(slot.held)),
             client_id=slot.client_id,
+            side=slot.side,
         )
         for slot in slots
     ]

@@ -361,6 +361,7 @@ class Slot(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     price: _builtins.str
     position: _builtins.str
@@ -368,6 +369,8 @@ class Slot(_message.Message):
     order: _builtins.str
     held: _builtins.str
     client_id: _builtins.str
+    side: _builtins.str
+    """Long or Short."""
     def __init__(
         self,
         *,
@@ -377,10 +380,11 @@ class Slot(_message.Message):
         order: _builtins.str = ...,
         held: _builtins.str = ...,
         client_id: _builtins.str = ...,
+        side: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "held", b"held", "index", b"index", "order", b"order", "position", b"position", "price", b"price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "held", b"held", "index", b"index", "order", b"order", "position", b"position", "price", b"price", "side", b"side"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,36 @@
+"""The two ways in which a slot can trade, and all that differs between them."""
+
+from enum import StrEnum
+
+from opensqt.engine.actions import OrderSide
+
+
+class Side(StrEnum):
+    """Long buys and sells dearer; Short sells and buys back cheaper."""
+
+    LONG = "Long"
+    SHORT = "Short"
+
+    @property
+    def entry(self) -> OrderSide:
+        """The order that opens."""
+        return OrderSide.BUY if self is Side.LONG else OrderSide.SELL
+
+    @property
+    def exit(self) -> OrderSide:
+        """The order that closes."""
+        return OrderSide.SELL if self is Side.LONG else OrderSide.BUY
+
+    @property
+    def sign(self) -> int:
+        """Of the lots that an entry adds to the position, and of the step from a level to that of its exit."""
+        return 1 if self is Side.LONG else -1
+
+    def gain(self, start: int, end: int) -> int:
+        """How far this side wins when the price goes from `start` to `end`, in ticks."""
+        return self.sign * (end - start)
+
+    @classmethod
+    def of(cls, lots: int) -> "Side":
+        """Whose lots these are, by their sign."""
+        return cls.LONG if lots >= 0 else cls.SHORT
