@@ -119,6 +119,9 @@ class ScriptedVenue:
     async def fills(self, symbol: str, since_us: int) -> list[VenueFill]:
         return self._answer("fills", symbol, since_us)  # type: ignore[no-any-return]
 
+    async def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
+        return self._answer("klines", symbol, interval, limit)  # type: ignore[no-any-return]
+
     async def prepare(self, symbol: str, leverage: int) -> None:
         self._answer("prepare", symbol, leverage)
 

@@ -429,3 +429,15 @@ async def test_klines_follow_the_market(postgres_dsn: str, tmp_path: Path) -> No
         )
         with pytest.raises(VenueError, match="interval: '7m' is not served"):
             venue.watch_klines([SYMBOL], "7m")
+
+
+async def test_the_newest_klines_are_what_was_played(postgres_dsn: str, tmp_path: Path) -> None:
+    path = write_candles(tmp_path / "c.csv", DOWN_AND_UP * 5)
+    async with opened(connector(market(path=path), speed=600), postgres_dsn) as venue:
+        await eventually(lambda: all(market.ended for market in venue.health().markets))
+        newest = await venue.klines(SYMBOL, "5m", 3)
+        assert [kline.open_time_us // 1_000_000 - 1_640_995_200 for kline in newest] == [300, 600, 900]
+        assert all(kline.closed for kline in newest)
+        assert await venue.klines(SYMBOL, "5m", 100) == [*await venue.klines(SYMBOL, "5m", 4)]
+        with pytest.raises(VenueError, match="interval: '7m' is not served"):
+            await venue.klines(SYMBOL, "7m", 3)

@@ -60,6 +60,8 @@ class SimulatedVenue:
         """May raise VenueError, or return an awaitable."""
         self.after_place: Callable[[Sequence[NewOrder]], Any] = lambda _orders: None
         """The same, when the orders have been accepted."""
+        self.candles: list[Kline] = []
+        """What is answered when the past is asked for."""
         self.hide = False
         """Order updates are lost on their way to the streams."""
         self.ready = VenueHealth(True, "Ready", "")
@@ -155,6 +157,9 @@ class SimulatedVenue:
 
     def watch_positions(self, symbols: Sequence[str]) -> AsyncIterator[Position | Gap]:
         return self._watch("positions")
+
+    async def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
+        return self.candles[-limit:]
 
     def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
         return self._watch("klines")

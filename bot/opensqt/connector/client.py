@@ -20,6 +20,7 @@ from opensqt.connector.venue import (
     Account,
     Capabilities,
     Failure,
+    Kline,
     NewOrder,
     Position,
     Price,
@@ -128,6 +129,12 @@ class ExchangeClient:
         answer = await self._ask(self._exchange.GetOpenOrders, request)
         return [wire.order_from_proto(order) for order in answer.orders]
 
+    async def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
+        """The newest candles, oldest first, the one under way included; at most 500."""
+        request = pb.GetKlinesRequest(symbol=symbol, interval=interval, limit=limit)
+        answer = await self._ask(self._exchange.GetKlines, request)
+        return [wire.kline_from_proto(symbol, kline) for kline in answer.klines]
+
     async def prepare(self, caller: Caller, symbol: str, leverage: int) -> None:
         request = pb.PrepareSymbolRequest(caller=caller.to_proto(), symbol=symbol, leverage=leverage)
         await self._ask(self._exchange.PrepareSymbol, request)
@@ -150,6 +157,12 @@ class ExchangeClient:
         request = pb.SubscribePriceRequest(symbols=[symbol])
         async for message in self._stream(self._exchange.SubscribePrice, request):
             yield Message(message.sequence, wire.price_from_proto(message) if message.symbol else None)
+
+    async def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncGenerator[Message[Kline], None]:
+        request = pb.SubscribeKlinesRequest(symbols=symbols, interval=interval)
+        async for message in self._stream(self._exchange.SubscribeKlines, request):
+            known = message.HasField("kline")
+            yield Message(message.sequence, wire.kline_from_proto(message.symbol, message.kline) if known else None)
 
     async def watch_orders(
         self, symbol: str, client_id_prefix: str

@@ -18,6 +18,8 @@ from opensqt.exchange.v1 import exchange_pb2 as pb
 from opensqt.exchange.v1 import exchange_pb2_grpc as stubs
 
 NOT_READY_RETRY_MS = 1000
+MOST_KLINES = 500
+"""Candles that one call gives at most."""
 STOPS_A_BATCH = frozenset({Remedy.BACK_OFF, Remedy.FIX_CREDENTIALS, Remedy.HALT})
 """Failures of a whole call after which the rest of a batch is not sent: it would fail alike, or make it worse."""
 
@@ -89,6 +91,14 @@ class ExchangeService(Streams, stubs.ExchangeServiceServicer):
         return pb.GetFillsResponse(
             fills=[wire.fill_to_proto(fill) for fill in fills if fill.client_id.startswith(prefix)]
         )
+
+    @unary
+    async def GetKlines(self, request: pb.GetKlinesRequest) -> pb.GetKlinesResponse:
+        require("symbol", request.symbol)
+        require("interval", request.interval)
+        require("limit", request.limit)
+        klines = await self._venue.klines(request.symbol, request.interval, min(request.limit, MOST_KLINES))
+        return pb.GetKlinesResponse(klines=[wire.kline_to_proto(kline) for kline in klines])
 
     @unary
     async def PrepareSymbol(self, request: pb.PrepareSymbolRequest) -> pb.PrepareSymbolResponse:

@@ -219,6 +219,9 @@ class Venue(Protocol):
 
     def watch_prices(self, symbols: Sequence[str]) -> AsyncIterator[Price | Gap]: ...
 
+    async def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
+        """The newest `limit` candles, oldest first; the last may be under way. Fewer where there are no more."""
+
     def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]: ...
 
     def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]: ...

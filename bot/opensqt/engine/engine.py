@@ -10,6 +10,7 @@ from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import (
     AccountReported,
     CancelFailed,
+    CandleChanged,
     ClockTicked,
     Configured,
     Event,
@@ -32,7 +33,7 @@ from opensqt.engine.orders import Stage
 from opensqt.engine.planner import Planner
 from opensqt.engine.quiet import Band, next_wake, quiet_band
 from opensqt.engine.reconciliation import on_account, on_position
-from opensqt.engine.state import PRICE_FEED, HaltReason, State, Turn
+from opensqt.engine.state import PRICE_FEED, HaltReason, State, Turn, is_candle_feed
 from opensqt.engine.status import view_of
 from opensqt.engine.view import EngineView, OrderView
 from opensqt.engine.winding_down import wind_down
@@ -163,7 +164,7 @@ class Engine:
                 specification.on_configured(turn, event)
             case Started():
                 self._on_started(turn, event)
-            case ClockTicked():
+            case ClockTicked() | CandleChanged():
                 pass
 
     def _on_price(self, turn: Turn, event: PriceChanged) -> None:
@@ -182,6 +183,8 @@ class Engine:
 
     def _on_feed(self, turn: Turn, event: FeedChanged) -> None:
         state = self._state
+        if is_candle_feed(event.feed):
+            return  # nothing follows them yet
         was_lost = event.feed in state.feeds_lost
         if event.healthy == (not was_lost) and state.feeds_lost.get(event.feed, "") == event.message:
             return

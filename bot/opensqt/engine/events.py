@@ -169,6 +169,26 @@ class FeedChanged:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CandleChanged:
+    """A candle of any symbol as it is now; with `closed` as it has become for good. Oldest first at each start.
+
+    Symbols have ticks and lots of their own, so prices are in 10^-12 of the quote currency for one of base, the volume
+    in 10^-12 of base. `open_time` is in microseconds, `interval` as exchanges write it: "1m", "1h".
+    """
+
+    time: int
+    symbol: str
+    interval: str
+    open_time: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    closed: bool
+
+
 Event = (
     Started
     | Configured
@@ -183,4 +203,5 @@ Event = (
     | OrderNotFound
     | LookUpFailed
     | FeedChanged
+    | CandleChanged
 )

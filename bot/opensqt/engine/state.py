@@ -14,6 +14,16 @@ from opensqt.engine.slots import Slots
 
 PRICE_FEED = "price"
 """The name of the price feed in FeedChanged; the return of any other feed puts all orders in doubt."""
+_CANDLES = "candles "
+
+
+def candle_feed(interval: str) -> str:
+    """The name of the feed of all candles of an interval."""
+    return _CANDLES + interval
+
+
+def is_candle_feed(feed: str) -> bool:
+    return feed.startswith(_CANDLES)
 
 
 class HaltReason(StrEnum):

@@ -14,6 +14,7 @@ from opensqt.connector.venue import VenueError, VenueFill
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import FeedChanged, PriceChanged
 from opensqt.runtime.board import StatusBoard
+from opensqt.runtime.candle_feeds import CandleFeeds
 from opensqt.runtime.clock import MarketClock
 from opensqt.runtime.execution import Execution
 from opensqt.runtime.loop import EventLoop
@@ -44,6 +45,7 @@ class Lockstep:
         probes: Probes,
         board: StatusBoard,
         random: Random,
+        candles: CandleFeeds | None = None,
     ) -> None:
         self._client = client
         self._loop = loop
@@ -56,6 +58,7 @@ class Lockstep:
         self._probes = probes
         self._board = board
         self._random = random
+        self._candles = candles
         self._step = 0
         self._waiting: asyncio.Task[Any] | None = None
         self._stopped = False
@@ -63,6 +66,7 @@ class Lockstep:
     async def run(self) -> None:
         """Plays the data to its end, then goes on serving what is asked of the bot; returns after `stop`."""
         self._restore_feeds()
+        await self._read_candles()
         await self._settle()
         await self._play()
         while not self._stopped:
@@ -85,6 +89,7 @@ class Lockstep:
                 await self._unless_stopped(asyncio.sleep(next(delays)))
                 # Nobody knows what has happened since: the engine looks everything up when the feed is back.
                 self._restore_feeds()
+                await self._read_candles()
                 await self._settle()
                 continue
             if step is None:
@@ -92,6 +97,7 @@ class Lockstep:
             delays = RECONNECTS.delays(self._random.uniform)
             self._take(step)
             await self._report_account(step)
+            await self._read_candles(2)
             await self._settle()
             if step.ended:
                 log.info("market_ended", step=self._step)
@@ -130,6 +136,15 @@ class Lockstep:
             except VenueError as error:
                 log.warning("account_unknown", error=str(error))
 
+    async def _read_candles(self, newest: int = 0) -> None:
+        """What streams would tell; the one that has closed and the one under way, or all the past that is needed."""
+        if self._candles is None:
+            return
+        try:
+            await self._candles.read(newest)
+        except VenueError as error:
+            log.warning("candles_unknown", error=str(error))
+
     async def _settle(self) -> None:
         """Until there is nothing left to handle at this time."""
         while events := self._loop.take():
@@ -137,8 +152,8 @@ class Lockstep:
                 self._loop.put(answer)
 
     def _quiet(self) -> tuple[Decimal, Decimal] | None:
-        """The engine's quiet band as prices; every price is wanted while the engine waits for a time."""
-        if self._engine.wake_at is not None:
+        """The engine's quiet band as prices; every price is wanted while it waits for a time or candles."""
+        if self._engine.wake_at is not None or self._candles is not None:
             return None
         low, high = self._engine.quiet_band()
         market = self._translation.market

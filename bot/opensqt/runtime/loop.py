@@ -16,7 +16,7 @@ from prometheus_client import Histogram
 from opensqt.connector.retry import Backoff
 from opensqt.engine.actions import Action
 from opensqt.engine.engine import Engine
-from opensqt.engine.events import AccountReported, ClockTicked, Event, PositionReported, PriceChanged
+from opensqt.engine.events import AccountReported, CandleChanged, ClockTicked, Event, PositionReported, PriceChanged
 from opensqt.journal.errors import JournalMisconfigured, JournalUnreachable
 from opensqt.journal.journal import Journal
 from opensqt.runtime.clock import MarketClock
@@ -63,7 +63,7 @@ class EventLoop:
         self._observer = observer
         self._commit_seconds = commit_seconds
         self._queue: deque[Event] = deque()
-        self._newest: dict[type[Event], Event] = {}
+        self._newest: dict[object, Event] = {}
         self._awaited: list[tuple[Event, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._unlogged_price: PriceChanged | None = None
@@ -72,9 +72,11 @@ class EventLoop:
         self._ticked = (0, 0)
 
     def put(self, event: Event) -> None:
-        """Queues an event. A newer price, account or position takes the place of one that still waits."""
+        """Queues an event. A newer price, account, position or candle takes the place of one that still waits."""
         if isinstance(event, PriceChanged | AccountReported | PositionReported):
             self._newest[type(event)] = event
+        elif isinstance(event, CandleChanged) and not event.closed:
+            self._newest[event.symbol, event.interval] = event
         else:
             self._queue.append(event)
         self._wake.set()
@@ -137,7 +139,7 @@ class EventLoop:
             self._since_snapshot = 0
 
     def take(self) -> list[Event]:
-        """What is to be handled now: what waits, then the newest price, account and position, then the clock."""
+        """What is to be handled now: what waits, the newest price, account, position and candles, then the clock."""
         self._wake.clear()
         events = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_AT_ONCE))]
         if not self._queue:

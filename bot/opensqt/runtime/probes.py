@@ -8,6 +8,8 @@ JOURNAL = "Journal"
 CONNECTOR = "Connector"
 PRICE_FEED = "PriceFeed"
 ORDER_FEED = "OrderFeed"
+CANDLE_FEED = "CandleFeed"
+"""Of bots that want candles only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,9 @@ class Probe:
 class Probes:
     """The newest word of each part of the bot; `changed` is called when one says something new."""
 
-    def __init__(self, names: tuple[str, ...] = (JOURNAL, CONNECTOR, PRICE_FEED, ORDER_FEED)) -> None:
-        now = _now()
+    def __init__(self, *more: str) -> None:
+        """`more` are the names of probes that not every bot has."""
+        now, names = _now(), (JOURNAL, CONNECTOR, PRICE_FEED, ORDER_FEED, *more)
         self._probes = {name: Probe(name, False, "Starting", "not tried yet", now) for name in names}
         self.changed: Callable[[], None] = lambda: None
 

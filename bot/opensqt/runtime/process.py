@@ -17,11 +17,12 @@ from opensqt.journal.errors import Fenced, JournalDiverged
 from opensqt.journal.journal import Journal
 from opensqt.runtime.board import StatusBoard
 from opensqt.runtime.book import Book
+from opensqt.runtime.candle_feeds import wanted_candles
 from opensqt.runtime.clock import MarketClock, frozen_clock
 from opensqt.runtime.metrics import Metrics
 from opensqt.runtime.notices import Notices
 from opensqt.runtime.ports import Ports
-from opensqt.runtime.probes import CONNECTOR, Probes
+from opensqt.runtime.probes import CANDLE_FEED, CONNECTOR, Probes
 from opensqt.runtime.service import BotService, NotReadyError
 from opensqt.runtime.settings import Settings
 from opensqt.runtime.startup import Startup
@@ -62,7 +63,7 @@ class BotProcess:
         bot = settings.bot
         self._settings = settings
         self._bot = bot
-        self._probes = Probes()
+        self._probes = Probes(*([CANDLE_FEED] if wanted_candles(bot.spec) else []))
         self._board = StatusBoard(self._probes)
         self._notices = Notices()
         self._metrics = Metrics({"namespace": bot.metadata.namespace, "gridbot": bot.metadata.name})

@@ -18,6 +18,7 @@ from opensqt.engine.events import Configured, Event, OrderFilled, Started
 from opensqt.journal.journal import Journal
 from opensqt.runtime.board import StatusBoard
 from opensqt.runtime.book import Book
+from opensqt.runtime.candle_feeds import CandleFeeds, wanted_candles
 from opensqt.runtime.clock import MarketClock
 from opensqt.runtime.dispatcher import Dispatcher
 from opensqt.runtime.execution import Execution
@@ -122,7 +123,9 @@ class Trading:
                 around.client, around.translation, self._prefix, self.loop.put,
                 clock=around.clock, probes=around.probes, random=self._random,
             )  # fmt: skip
-            feeds = calls.create_task(self._feeds.run())
+            feeds = [calls.create_task(self._feeds.run())]
+            if candles := self._candles():
+                feeds.append(calls.create_task(candles.run()))
             # What earlier instances left in doubt is looked up when the stream of orders is followed, not before.
             stop = calls.create_task(self._stop.wait())
             followed = calls.create_task(self._feeds.orders_followed.wait())
@@ -130,19 +133,28 @@ class Trading:
             followed.cancel()
             events = calls.create_task(self.loop.run(dispatcher.dispatch))
             await stop
-            feeds.cancel()
+            for feed in feeds:
+                feed.cancel()
             dispatcher.close()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_ANSWERS):
                     await dispatcher.idle()
             await self._end(events)
 
+    def _candles(self) -> CandleFeeds | None:
+        around, wanted = self._around, wanted_candles(self._around.bot.spec)
+        if not wanted:
+            return None
+        return CandleFeeds(
+            around.client, wanted, self.loop.put, clock=around.clock, probes=around.probes, random=self._random
+        )
+
     async def _run_lockstep(self) -> None:
         around = self._around
         lockstep = Lockstep(
             around.client, self.loop, around.engine, self._execution, around.translation,
             bot_uid=around.bot.metadata.uid, client_id_prefix=self._prefix,
-            clock=around.clock, probes=around.probes, board=around.board, random=self._random,
+            clock=around.clock, probes=around.probes, board=around.board, random=self._random, candles=self._candles(),
         )  # fmt: skip
         async with asyncio.TaskGroup() as tasks:
             playing = tasks.create_task(lockstep.run())

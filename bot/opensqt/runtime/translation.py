@@ -4,11 +4,12 @@ from decimal import ROUND_CEILING, Decimal
 
 import structlog
 
-from opensqt.connector.venue import Account, NewOrder, Position, Price, SymbolRules, VenueFill, VenueOrder
+from opensqt.connector.venue import Account, Kline, NewOrder, Position, Price, SymbolRules, VenueFill, VenueOrder
 from opensqt.engine.actions import Place
 from opensqt.engine.config import PPM
 from opensqt.engine.events import (
     AccountReported,
+    CandleChanged,
     OrderFilled,
     OrderReported,
     PositionReported,
@@ -80,6 +81,22 @@ class Translation:
 
     def price(self, price: Price) -> PriceChanged:
         return PriceChanged(time=price.time_us, price=self.market.to_ticks(price.last))
+
+    @staticmethod
+    def candle(kline: Kline, interval: str, now: int) -> CandleChanged:
+        """The candle, which carries no time of its own, as heard of at `now`."""
+        return CandleChanged(
+            time=now,
+            symbol=kline.symbol,
+            interval=interval,
+            open_time=kline.open_time_us,
+            open=to_money(kline.open),
+            high=to_money(kline.high),
+            low=to_money(kline.low),
+            close=to_money(kline.close),
+            volume=to_money(kline.volume),
+            closed=kline.closed,
+        )
 
     def account(self, account: Account) -> AccountReported:
         return AccountReported(

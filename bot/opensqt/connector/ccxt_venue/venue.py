@@ -131,6 +131,16 @@ class CcxtVenue:
         async for item in self._streams.prices(symbols):
             yield item
 
+    async def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
+        await self._checked(symbol)
+        rows = await self._session.read(lambda exchange: exchange.fetch_ohlcv(symbol, interval, None, limit))
+        length_us = self._session.exchange.parse_timeframe(interval) * 1_000_000
+        now_us = self._session.now_us()
+        return [
+            convert.kline_of(symbol, row, closed=int(row[0]) * 1000 + length_us <= now_us)
+            for row in sorted(rows, key=lambda row: int(row[0]))[-limit:]
+        ]
+
     async def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
         await self._known(symbols)
         async for item in self._streams.klines(symbols, interval):

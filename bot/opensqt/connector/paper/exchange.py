@@ -7,11 +7,12 @@ from typing import TypeVar
 from opensqt.connector.paper.books import Books
 from opensqt.connector.paper.commits import GroupCommit, Update
 from opensqt.connector.paper.feeds import Feed
-from opensqt.connector.paper.klines import klines_of
+from opensqt.connector.paper.klines import INTERVALS, klines_of
 from opensqt.connector.paper.markets import Markets
 from opensqt.connector.paper.matching import Matching
 from opensqt.connector.paper.orders import PaperFill, PaperOrder
 from opensqt.connector.paper.seen import SeenIds
+from opensqt.connector.paper.tape import STEPS
 from opensqt.connector.venue import (
     Account,
     Failure,
@@ -94,6 +95,14 @@ class PaperExchange:
         orders = [order for order in self.matching.open.values() if order.instrument.symbol == symbol]
         return [order.to_venue() for order in orders]
 
+    def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
+        """The newest candles of what has been played, oldest first."""
+        tape = self.markets.tapes[symbol]
+        if not tape.played:
+            return []
+        start = max(0, tape.played - limit * INTERVALS[interval] * STEPS)
+        return klines_of(tape, self._holdings[symbol].instrument, interval, start, tape.played)[-limit:]
+
     async def order(self, symbol: str, client_id: str) -> tuple[PaperOrder, list[PaperFill]] | None:
         """Whatever became of the order; None where there never was one."""
         return await _read(self._books.order(symbol, client_id, self._holdings[symbol].instrument))
@@ -154,8 +163,8 @@ class PaperExchange:
         """Tells account and positions, whose worth follows the prices."""
         self.tell_account()
         for symbol in self.feeds.positions.subjects():
-            if self._holdings[symbol].lots:
-                self.feeds.positions.tell(symbol, self.position(symbol))
+            # Nothing held is news too: a bot may think that there is something.
+            self.feeds.positions.tell(symbol, self.position(symbol))
 
     def played(self, symbol: str, start: int, end: int) -> None:
         """Takes note of a market's new place, and tells its klines."""

@@ -169,6 +169,10 @@ class PaperVenue:
 
         return self._feeds.prices.listen(symbols, last)
 
+    async def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
+        require_interval(interval)
+        return (await self._open_exchange(symbol)).klines(symbol, interval, limit)
+
     def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
         require_interval(interval)
         return self._feeds.klines.listen([(symbol, interval) for symbol in symbols])

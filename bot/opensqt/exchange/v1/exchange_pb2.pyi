@@ -827,6 +827,53 @@ class GetFillsResponse(_message.Message):
 Global___GetFillsResponse: _TypeAlias = GetFillsResponse  # noqa: Y015
 
 @_typing.final
+class GetKlinesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    interval: _builtins.str
+    """"1m", "5m", "1h" …"""
+    limit: _builtins.int
+    """1 to 500."""
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+        interval: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval", "limit", b"limit", "symbol", b"symbol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetKlinesRequest: _TypeAlias = GetKlinesRequest  # noqa: Y015
+
+@_typing.final
+class GetKlinesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KLINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def klines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Kline]: ...
+    def __init__(
+        self,
+        *,
+        klines: _abc.Iterable[Global___Kline] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["klines", b"klines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetKlinesResponse: _TypeAlias = GetKlinesResponse  # noqa: Y015
+
+@_typing.final
 class PrepareSymbolRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

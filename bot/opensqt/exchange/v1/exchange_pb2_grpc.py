@@ -69,6 +69,11 @@ class ExchangeServiceStub:
                 request_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFillsRequest.SerializeToString,
                 response_deserializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFillsResponse.FromString,
                 _registered_method=True)
+        self.GetKlines = channel.unary_unary(
+                '/opensqt.exchange.v1.ExchangeService/GetKlines',
+                request_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesRequest.SerializeToString,
+                response_deserializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesResponse.FromString,
+                _registered_method=True)
         self.PrepareSymbol = channel.unary_unary(
                 '/opensqt.exchange.v1.ExchangeService/PrepareSymbol',
                 request_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.PrepareSymbolRequest.SerializeToString,
@@ -170,6 +175,13 @@ class ExchangeServiceServicer:
 
     def GetFills(self, request, context):
         """Fills of one symbol, oldest first, from `since` on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetKlines(self, request, context):
+        """The newest candles of one symbol, oldest first; the last may be under way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -283,6 +295,11 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.GetFills,
                     request_deserializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFillsRequest.FromString,
                     response_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFillsResponse.SerializeToString,
+            ),
+            'GetKlines': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetKlines,
+                    request_deserializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesRequest.FromString,
+                    response_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesResponse.SerializeToString,
             ),
             'PrepareSymbol': grpc.unary_unary_rpc_method_handler(
                     servicer.PrepareSymbol,
@@ -529,6 +546,33 @@ class ExchangeService:
             '/opensqt.exchange.v1.ExchangeService/GetFills',
             opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFillsRequest.SerializeToString,
             opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFillsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetKlines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/opensqt.exchange.v1.ExchangeService/GetKlines',
+            opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesRequest.SerializeToString,
+            opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesResponse.FromString,
             options,
             channel_credentials,
             insecure,

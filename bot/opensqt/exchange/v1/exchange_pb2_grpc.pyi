@@ -47,6 +47,8 @@ class ExchangeServiceStub:
     GetOpenOrders: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.GetOpenOrdersRequest, _exchange_pb2.GetOpenOrdersResponse]
     GetFills: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.GetFillsRequest, _exchange_pb2.GetFillsResponse]
     """Fills of one symbol, oldest first, from `since` on."""
+    GetKlines: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.GetKlinesRequest, _exchange_pb2.GetKlinesResponse]
+    """The newest candles of one symbol, oldest first; the last may be under way."""
     PrepareSymbol: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.PrepareSymbolRequest, _exchange_pb2.PrepareSymbolResponse]
     """Sets what can only be set per symbol before trading: leverage and one-way mode."""
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.PlaceOrderRequest, _exchange_pb2.PlaceOrderResponse]
@@ -79,6 +81,8 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     GetOpenOrders: _aio.UnaryUnaryMultiCallable[_exchange_pb2.GetOpenOrdersRequest, _exchange_pb2.GetOpenOrdersResponse]  # type: ignore[assignment]
     GetFills: _aio.UnaryUnaryMultiCallable[_exchange_pb2.GetFillsRequest, _exchange_pb2.GetFillsResponse]  # type: ignore[assignment]
     """Fills of one symbol, oldest first, from `since` on."""
+    GetKlines: _aio.UnaryUnaryMultiCallable[_exchange_pb2.GetKlinesRequest, _exchange_pb2.GetKlinesResponse]  # type: ignore[assignment]
+    """The newest candles of one symbol, oldest first; the last may be under way."""
     PrepareSymbol: _aio.UnaryUnaryMultiCallable[_exchange_pb2.PrepareSymbolRequest, _exchange_pb2.PrepareSymbolResponse]  # type: ignore[assignment]
     """Sets what can only be set per symbol before trading: leverage and one-way mode."""
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_exchange_pb2.PlaceOrderRequest, _exchange_pb2.PlaceOrderResponse]  # type: ignore[assignment]
@@ -150,6 +154,14 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_exchange_pb2.GetFillsResponse, _abc.Awaitable[_exchange_pb2.GetFillsResponse]]:
         """Fills of one symbol, oldest first, from `since` on."""
+
+    @_abc_1.abstractmethod
+    def GetKlines(
+        self,
+        request: _exchange_pb2.GetKlinesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_pb2.GetKlinesResponse, _abc.Awaitable[_exchange_pb2.GetKlinesResponse]]:
+        """The newest candles of one symbol, oldest first; the last may be under way."""
 
     @_abc_1.abstractmethod
     def PrepareSymbol(
