@@ -16,8 +16,10 @@ class Profile:
     """One exchange. Limits of 1 mean that ccxt or the exchange has no batch by client id: single calls side by side.
 
     `rate` and `burst` are in the weights of ccxt's endpoint table; `fills_window_ms` and `fills_page` are the longest
-    span and the most trades of one request; after `silence` seconds without a price a stream is taken for dead;
-    `reasons` are the health reasons of codes that say more than that the credentials are wrong.
+    span and the most trades of one request, `fills_step_ms` how finely it tells times apart; after `silence` seconds
+    without a price a stream is taken for dead; `reasons` are the health reasons of codes that say more than that the
+    credentials are wrong; `expiry_header` carries the time in Unix milliseconds after which the exchange drops a
+    request that changes something.
     """
 
     name: str
@@ -33,10 +35,13 @@ class Profile:
     options: Mapping[str, Any] = field(default_factory=dict)
     cancel_all: bool = True
     looks_up_by_client_id: bool = True
+    refuses_duplicates: bool = True
+    expiry_header: str = ""
     cancel_answers_whole_order: bool = False
     batch_of_one_symbol: bool = False
     fills_window_ms: int = 7 * 24 * 3600 * 1000
     fills_page: int = 100
+    fills_step_ms: int = 1
     orders_page: int | None = 100
     silence: float = 30.0
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -70,9 +70,10 @@ class Fills:
 
     async def _between(self, symbol: str, start: int, end: int) -> list[Json]:
         """A full page may have lost some: both halves of the span are then asked for."""
-        limit = self._dialect.profile.fills_page
+        limit, step = self._dialect.profile.fills_page, self._dialect.profile.fills_step_ms
+        until = -(-end // step) * step
         page: list[Json] = await self._session.read(
-            lambda exchange: exchange.fetch_my_trades(symbol, start, limit, {"until": end})
+            lambda exchange: exchange.fetch_my_trades(symbol, start, limit, {"until": until})
         )
         if len(page) < limit or end - start <= _SHORTEST_MS:
             return page

@@ -242,6 +242,7 @@ class Session:
     def _build(self, found: Credentials) -> Any:
         exchange = loader.connection(self.dialect.profile, found, live=self.live, endpoint=self._endpoint)
         exchange.budget_gate = self.budget.take
+        exchange.expiry_header = self.dialect.profile.expiry_header
         return exchange
 
     async def _measure_clock(self) -> int:

@@ -1,7 +1,9 @@
 """Placing and cancelling: each item is checked, sent once, and answered by itself."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -20,6 +22,7 @@ Placed = VenueOrder | Failure
 CANCEL_LOOKS = 4
 CANCEL_PAUSE = 0.15
 """How often, and how many seconds apart at first, an order is looked at until an accepted cancel has taken effect."""
+_SENT_LIMIT = 20_000
 _LOST = "the exchange's answer does not mention this order: look it up"
 
 
@@ -29,6 +32,7 @@ class Trading:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._dialect = session.dialect
+        self._sent: OrderedDict[str, None] = OrderedDict()
 
     async def place(self, orders: Sequence[NewOrder], markets: Sequence[Json]) -> list[Placed]:
         """Exits and entries go side by side, in requests of their own, so that the rate budget can tell them apart."""
@@ -38,6 +42,8 @@ class Trading:
             wrong = convert.fault(order, market)
             if wrong:
                 results[at] = Failure(Remedy.FIX_REQUEST, wrong)
+            elif (known := await self._known(order)) is not None:
+                results[at] = known
             else:
                 priority = Priority.EXIT if order.reduce_only else Priority.ENTRY
                 symbol = order.symbol if self._dialect.profile.batch_of_one_symbol else ""
@@ -69,6 +75,22 @@ class Trading:
             for client_id, answer in zip(client_ids, answers, strict=True)
         )
         return list(await asyncio.gather(*finished))
+
+    async def _known(self, order: NewOrder) -> Failure | None:
+        """Why an order must not be sent, where the exchange itself would take a client id twice."""
+        if self._dialect.profile.refuses_duplicates:
+            return None
+        if order.client_id not in self._sent:
+            self._sent[order.client_id] = None
+            if len(self._sent) > _SENT_LIMIT:
+                self._sent.popitem(last=False)
+            return None
+        try:
+            await self._session.read(lambda exchange: self._dialect.find_order(exchange, order.symbol, order.client_id))
+        except CallError as error:
+            failure = error.failure
+            return None if failure.remedy is Remedy.UNKNOWN_ORDER else replace(failure, remedy=Remedy.RETRY)
+        return Failure(Remedy.DUPLICATE, f"an order {order.client_id} is there already")
 
     async def _place_one(self, order: NewOrder, market: Json, priority: Priority) -> list[Placed]:
         request = convert.request(order, market, self._dialect)

@@ -11,6 +11,9 @@ from opensqt.connector.ccxt_venue.delivery import remembering
 
 Throttle = Callable[[float, Priority], Awaitable[None]]
 
+REQUEST_LIFE_MS = 5_000
+"""How long after it was made a request that changes something may still be taken, where the exchange can be told so."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -36,15 +39,19 @@ def observed(exchange: type[Any]) -> type[Any]:
 
     class Observed(exchange):  # type: ignore[misc]
         budget_gate: Throttle | None = None
+        expiry_header: str = ""
 
         async def throttle(self, cost: float | None = None) -> None:
             call = current_call.get()
             if self.budget_gate is not None:
                 await self.budget_gate(1.0 if cost is None else float(cost), call.priority if call else Priority.READ)
 
-        async def fetch(self, *args: Any, **kwargs: Any) -> Any:
+        async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             _note_request()
-            return await super().fetch(*args, **kwargs)
+            if self.expiry_header and method != "GET":
+                # An order that is still on its way when its client id is looked up must not arrive later.
+                headers = {**(headers or {}), self.expiry_header: str(self.nonce() + REQUEST_LIFE_MS)}
+            return await super().fetch(url, method, headers, body)
 
         def handle_errors(  # noqa: PLR0917 - as ccxt calls it
             self,

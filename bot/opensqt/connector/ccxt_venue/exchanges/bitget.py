@@ -57,6 +57,7 @@ CODES = {
     "50009": Remedy.BACK_OFF,
     "50010": Remedy.HALT,  # account frozen
 }
+_AT_ONCE_MS = 100
 
 
 class Bitget(Dialect):
@@ -82,7 +83,7 @@ class Bitget(Dialect):
         weaknesses=(
             "classic accounts only, no unified trading account yet",
             "cancels go one by one: ccxt's batch cancel knows no client ids",
-            "which code a crossing post-only order gets is not established; its cancelled order is the answer",
+            "a post-only order that is cancelled unfilled within 100 ms is taken for one that would have crossed",
         ),
     )
 
@@ -118,10 +119,13 @@ class Bitget(Dialect):
         return {"idLessThan": str(min(int(order["id"]) for order in page))}
 
     def post_only_rejected(self, info: Json) -> bool:
+        # Which reason it gives is not documented: what was cancelled unfilled as soon as it had come would have taken.
         force = str(info.get("force", "")).lower()
         ended = str(info.get("status", info.get("state", ""))) in {"canceled", "cancelled"}
-        reason = str(info.get("cancelReason", "")).lower()
-        return ended and force == "post_only" and "post_only" in reason
+        if not ended or force != "post_only" or decimal(self.filled(info) or info.get("baseVolume")):
+            return False
+        lived_ms = decimal(info.get("uTime")) - decimal(info.get("cTime"))
+        return "post_only" in str(info.get("cancelReason", "")).lower() or lived_ms <= _AT_ONCE_MS
 
     async def hedged(self, exchange: Any, symbol: str) -> bool:
         market = exchange.market(symbol)

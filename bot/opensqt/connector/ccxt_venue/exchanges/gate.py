@@ -77,6 +77,9 @@ class Gate(Dialect):
         },
         cancel_answers_whole_order=True,
         fills_window_ms=30 * 24 * 3600 * 1000,
+        fills_step_ms=1000,
+        refuses_duplicates=False,
+        expiry_header="X-Gate-Exptime",
         reasons={
             "READ_ONLY": "MissingPermission",
             "FORBIDDEN": "MissingPermission",
@@ -85,7 +88,7 @@ class Gate(Dialect):
         dead_man_switch="POST /futures/usdt/countdown_cancel_all",
         weaknesses=(
             "a finished order answers to its client id for a minute; later the last 500 finished ones are searched",
-            "which label a duplicate client id gets is not established",
+            "a client id may be taken twice: the connector looks it up before it sends it again",
             "cancels go one by one: the batch takes no client ids",
             "whether a key may trade is known only when it does",
         ),

@@ -21,6 +21,7 @@ CODES = {
     "50027": Remedy.HALT,  # restricted from trading
     "50028": Remedy.HALT,
     "50030": Remedy.FIX_CREDENTIALS,
+    "50036": Remedy.RETRY,  # expTime has passed: not taken
     "50040": Remedy.BACK_OFF,
     "50061": Remedy.BACK_OFF,  # order rate of the account
     "50100": Remedy.FIX_CREDENTIALS,
@@ -80,6 +81,7 @@ class Okx(Dialect):
         options={"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
         cancel_all=False,
         fills_window_ms=90 * 24 * 3600 * 1000,
+        expiry_header="expTime",
         reasons={
             "50110": "AddressNotAllowed",
             "50120": "MissingPermission",

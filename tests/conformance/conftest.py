@@ -1,0 +1,117 @@
+"""The subject of each test: every face and the paper exchange, or the one that the environment names.
+
+`make conformance EXCHANGE=bybit MODE=demo CREDENTIALS=folder` runs against the exchange's own demo account. The
+folder holds the files apiKey, apiSecret and, where the exchange has one, passphrase. Tests that need the exchange to
+fail in some way are left out there.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from opensqt.api.connector import Exchange, ExchangeConnectorSpec, Mode
+from opensqt.api.meta import SecretRef
+from opensqt.connector.ccxt_venue import create
+from opensqt.connector.venue import Gap, Price, Venue
+from tests.conformance.subject import SYMBOL, Following, Subject
+from tests.venues.faces import FACES
+from tests.venues.keys import TRADER
+from tests.venues.server import Face
+
+REAL = "OPENSQT_CONFORMANCE_EXCHANGE"
+CREDENTIALS = "OPENSQT_CONFORMANCE_CREDENTIALS"
+SIMULATED = tuple(FACES)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "exchange" not in metafunc.fixturenames:
+        return
+    real = os.environ.get(REAL)
+    exchanges = [Exchange(real)] if real else list(SIMULATED)
+    metafunc.parametrize("exchange", exchanges, ids=lambda exchange: exchange.value)
+
+
+@pytest_asyncio.fixture
+async def face(exchange: Exchange) -> AsyncIterator[Face]:
+    if os.environ.get(REAL):
+        pytest.skip("needs a simulator: the exchange itself must fail, or fill, as the test wants")
+    face = FACES[exchange]()
+    await face.start()
+    try:
+        yield face
+    finally:
+        await face.stop()
+
+
+@pytest.fixture
+def write_credentials(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a mounted Secret."""
+
+    def write(api_key: str = TRADER.api_key, secret: str = TRADER.secret, passphrase: str = TRADER.passphrase) -> Path:
+        folder = tmp_path / "credentials"
+        folder.mkdir(exist_ok=True)
+        for name, value in (("apiKey", api_key), ("apiSecret", secret), ("passphrase", passphrase)):
+            (folder / name).write_text(value)
+        return folder
+
+    return write
+
+
+@pytest_asyncio.fixture
+async def unopened(exchange: Exchange, face: Face, write_credentials: Callable[..., Path]) -> AsyncIterator[Venue]:
+    """A venue before the simulator of the exchange."""
+    venue = create(spec_of(exchange), write_credentials(), endpoint=face.url)
+    try:
+        yield venue
+    finally:
+        await venue.close()
+
+
+@pytest_asyncio.fixture
+async def simulated(exchange: Exchange, face: Face, unopened: Venue) -> Subject:
+    return await _opened(exchange.value, unopened, face, face.core.last(face.btc))
+
+
+@pytest_asyncio.fixture
+async def subject(exchange: Exchange, write_credentials: Callable[..., Path]) -> AsyncIterator[Subject]:
+    """The simulator, or the real exchange's demo account where the environment names one; cleaned up afterwards."""
+    async with AsyncExitStack() as stack:
+        if os.environ.get(REAL):
+            venue = create(spec_of(exchange), Path(os.environ[CREDENTIALS]))
+            stack.push_async_callback(venue.close)
+            subject = await _opened(exchange.value, venue, None, None)
+        else:
+            face = FACES[exchange]()
+            await face.start()
+            stack.push_async_callback(face.stop)
+            venue = create(spec_of(exchange), write_credentials(), endpoint=face.url)
+            stack.push_async_callback(venue.close)
+            subject = await _opened(exchange.value, venue, face, face.core.last(face.btc))
+        stack.push_async_callback(subject.clean_up)
+        yield subject
+
+
+def spec_of(exchange: Exchange) -> ExchangeConnectorSpec:
+    return ExchangeConnectorSpec(
+        exchange=exchange, mode=Mode.DEMO, credentials_secret_ref=SecretRef(name="conformance")
+    )
+
+
+async def _opened(name: str, venue: Venue, face: Face | None, last: Decimal | None) -> Subject:
+    await venue.open()
+    assert venue.health().ready, venue.health()
+    (rules,) = await venue.symbols([SYMBOL])
+    return Subject(name, venue, face, rules, last or await _last(venue))
+
+
+async def _last(venue: Venue) -> Decimal:
+    prices = Following(venue.watch_prices([SYMBOL]))
+    await prices.until(lambda items: any(not isinstance(item, Gap) for item in items))
+    (price, *_) = prices.of(Price)
+    await prices.stop()
+    return price.last

@@ -1,0 +1,134 @@
+"""What the suite is run against: a face on loopback, the paper exchange, or a real exchange's demo account."""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Decimal
+from typing import TypeVar
+
+from opensqt.connector.venue import Failure, NewOrder, SymbolRules, Venue, VenueFill, VenueOrder
+from opensqt.engine.actions import OrderSide, TimeInForce
+from opensqt.engine.events import OrderState
+from tests.venues.server import Face
+
+SYMBOL = "BTC/USDT:USDT"
+MOST_NOTIONAL = Decimal(250)
+"""No order of the suite is worth more, whatever the account has."""
+Item = TypeVar("Item")
+
+
+@dataclass
+class Subject:
+    """`face` is the simulator, None where there is none; `rules` and `last` are of the symbol that is traded."""
+
+    name: str
+    venue: Venue
+    face: Face | None
+    rules: SymbolRules
+    last: Decimal
+    placed: list[str] = field(default_factory=list)
+    _run: str = field(default_factory=lambda: secrets.token_hex(4))
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def quantity(self) -> Decimal:
+        """The least that may be traded, at any price of the suite."""
+        lot, least = self.rules.lot_size, max(self.rules.min_quantity, self.rules.lot_size)
+        worth = self.rules.min_notional * 2 / self.last
+        lots = max(-(-least // lot), -(-worth // lot))
+        quantity = lots * lot
+        assert quantity * self.last <= MOST_NOTIONAL, f"{quantity} {self.rules.base} is worth more than {MOST_NOTIONAL}"
+        return quantity
+
+    def new_id(self) -> str:
+        return f"oc{self._run}{next(self._numbers):04d}"
+
+    def near(self, factor: str) -> Decimal:
+        """A price of so many times the last one, on the tick."""
+        tick = self.rules.tick_size
+        return (self.last * Decimal(factor) / tick).to_integral_value(ROUND_FLOOR) * tick
+
+    def order(
+        self,
+        factor: str | None = "0.97",
+        *,
+        side: OrderSide = OrderSide.BUY,
+        quantity: Decimal | None = None,
+        reduce_only: bool = False,
+        force: TimeInForce = TimeInForce.POST_ONLY,
+        client_id: str | None = None,
+    ) -> NewOrder:
+        """A new order at `factor` times the last price, None for a market order; by default a buy that rests."""
+        client_id = client_id or self.new_id()
+        self.placed.append(client_id)
+        price = None if factor is None else self.near(factor)
+        if price is None and force is TimeInForce.POST_ONLY:
+            force = TimeInForce.GTC
+        return NewOrder(
+            SYMBOL, client_id, side, price, self.quantity if quantity is None else quantity, reduce_only, force
+        )
+
+    async def settled(self, client_id: str, seconds: float = 15.0) -> tuple[VenueOrder, list[VenueFill]]:
+        """The order once it is open no more, with as many fills as it says."""
+        async with asyncio.timeout(seconds):
+            while True:
+                order, fills = await self.venue.order(SYMBOL, client_id)
+                if order.state is not OrderState.OPEN and sum(fill.quantity for fill in fills) == order.filled:
+                    return order, fills
+                await asyncio.sleep(0.05)
+
+    async def clean_up(self) -> None:
+        """No order of the suite stays open, and no position that it has made."""
+        for order in await self.venue.open_orders(SYMBOL):
+            if order.client_id in self.placed:
+                await self.venue.cancel(SYMBOL, [order.client_id])
+        (position,) = await self.venue.positions([SYMBOL])
+        if position.quantity:
+            side = OrderSide.SELL if position.quantity > 0 else OrderSide.BUY
+            closing = self.order(None, side=side, quantity=abs(position.quantity), reduce_only=True)
+            placed(await self.venue.place([closing]))
+
+
+def placed(results: list[VenueOrder | Failure]) -> VenueOrder:
+    (result,) = results
+    assert isinstance(result, VenueOrder), result
+    return result
+
+
+def refused(results: list[VenueOrder | Failure]) -> Failure:
+    (result,) = results
+    assert isinstance(result, Failure), result
+    return result
+
+
+class Following:
+    """A stream that is read in the background, with all it has brought in `items`."""
+
+    def __init__(self, stream: AsyncIterator[object]) -> None:
+        self.items: list[object] = []
+        self._stream = stream
+        self._task = asyncio.ensure_future(self._read())
+
+    async def _read(self) -> None:
+        async for item in self._stream:
+            self.items.append(item)
+
+    async def until(self, holds: Callable[[list[object]], bool], seconds: float = 20.0) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not holds(self.items):
+                    if self._task.done():
+                        self._task.result()
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise AssertionError(f"waited {seconds} s; the stream brought {self.items}") from None
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._stream.aclose()  # type: ignore[attr-defined]
+
+    def of(self, kind: type[Item]) -> list[Item]:
+        return [item for item in self.items if isinstance(item, kind)]

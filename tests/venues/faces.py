@@ -1,0 +1,19 @@
+"""All the simulators."""
+
+from collections.abc import Callable
+
+from opensqt.api.connector import Exchange
+from tests.venues.binance.face import BinanceFace
+from tests.venues.bitget.face import BitgetFace
+from tests.venues.bybit.face import BybitFace
+from tests.venues.gate.face import GateFace
+from tests.venues.okx.face import OkxFace
+from tests.venues.server import Face
+
+FACES: dict[Exchange, Callable[[], Face]] = {
+    Exchange.BINANCE: BinanceFace,
+    Exchange.BYBIT: BybitFace,
+    Exchange.OKX: OkxFace,
+    Exchange.GATE: GateFace,
+    Exchange.BITGET: BitgetFace,
+}
