@@ -186,10 +186,12 @@ def test_immutable_fields_stay(server: Envtest, namespace: str, changes: dict[st
     assert _apply(server, namespace, _with(BOT, {"spec.leverage": 3, "spec.grid.buyWindow": 7})) == ""
 
 
-def test_the_exchange_of_a_connector_stays(server: Envtest, namespace: str) -> None:
+def test_the_exchange_and_the_mode_of_a_connector_stay(server: Envtest, namespace: str) -> None:
     assert _apply(server, namespace, CONNECTOR) == ""
     real = {**CONNECTOR, "spec": {"exchange": "okx", "credentialsSecretRef": {"name": "keys"}}}
     assert "spec.exchange: " in _apply(server, namespace, real)
+    live = _with(CONNECTOR, {"spec.mode": "Live", "spec.acknowledgeLiveTrading": True})
+    assert "spec.mode: " in _apply(server, namespace, live)
 
 
 def test_null_is_a_field_that_is_not_set(server: Envtest, namespace: str) -> None:

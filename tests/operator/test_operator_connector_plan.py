@@ -146,6 +146,10 @@ def test_candles_are_mounted_by_the_place_of_their_market() -> None:
     [
         ({"ready": True, "reason": "Ready"}, "True", "True"),
         ({"ready": False, "reason": "WrongCredentials", "message": "-2015"}, "False", "False"),
+        ({"ready": False, "reason": "MissingPermission"}, "False", "False"),
+        ({"ready": False, "reason": "WithdrawalPermission"}, "False", "False"),
+        ({"ready": False, "reason": "AddressNotAllowed"}, "False", "False"),
+        ({"ready": False, "reason": "ClockSkew"}, "False", "Unknown"),
         ({"ready": False, "reason": "VenueUnreachable"}, "False", "Unknown"),
     ],
 )

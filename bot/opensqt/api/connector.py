@@ -36,6 +36,10 @@ class Mode(StrEnum):
     LIVE = "Live"
 
 
+CREDENTIAL_REASONS = frozenset({"WrongCredentials", "MissingPermission", "WithdrawalPermission", "AddressNotAllowed"})
+"""Reasons of a connector that is not ready for which `CredentialsValid` is False."""
+
+
 class ConfigMapKeyRef(Model):
     name: ObjectName = Field(description="Name of a ConfigMap in the same namespace.")
     key: SecretKey = Field(description="Key within the ConfigMap; its value may be CSV or gzipped CSV (binaryData).")
@@ -150,11 +154,23 @@ class Paper(Model):
         return self
 
 
+class DeadManSwitch(Model):
+    """The exchange cancels the account's open orders when it has not heard of the connector for a while."""
+
+    enabled: Boolean = Field(
+        default=True, description="Where the exchange has one: docs/exchanges.md says which, and what it covers."
+    )
+    timeout_seconds: Integer = Field(
+        default=60, ge=10, le=120, description="Silence after which the orders go; renewed four times as often."
+    )
+
+
 class ExchangeConnectorSpec(Model):
     """Which account, and how."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         immutable("exchange", "create another connector"),
+        immutable("mode", "the bots' journals speak of the other account; create another connector"),
         Rule(
             "(self.exchange == 'paper') == has(self.paper)",
             "paper must be set for exchange paper, and only there",
@@ -179,6 +195,13 @@ class ExchangeConnectorSpec(Model):
     acknowledge_live_trading: Boolean = Field(default=False, description="Must be true where mode is Live.")
     credentials_secret_ref: SecretRef | None = Field(
         default=None, description="Secret with the keys apiKey, apiSecret and, for Bitget and OKX, passphrase."
+    )
+    allow_withdrawal_permission: Boolean = Field(
+        default=False,
+        description="Whether a key that may withdraw is taken; a trading key should not have that permission.",
+    )
+    dead_man_switch: DeadManSwitch = Field(
+        default=DeadManSwitch(), description="What happens to open orders when the connector is gone."
     )
     paper: Paper | None = Field(default=None, description="Settings of the paper exchange.")
     journal: Journal = Field(default=Journal(), description="Where the paper exchange keeps its books.")

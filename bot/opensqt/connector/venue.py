@@ -178,7 +178,10 @@ class Venue(Protocol):
     """
 
     name: str
-    capabilities: Capabilities
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; what it says of its weaknesses may change while it is open."""
 
     async def open(self) -> None:
         """Connects, loads the symbols and checks the credentials.

@@ -1,6 +1,12 @@
 """An ExchangeConnector's status and its conditions: pure, from an observation and the plan made from it."""
 
-from opensqt.api.connector import Exchange, ExchangeConnector, ExchangeConnectorStatus, MarketStatus
+from opensqt.api.connector import (
+    CREDENTIAL_REASONS,
+    Exchange,
+    ExchangeConnector,
+    ExchangeConnectorStatus,
+    MarketStatus,
+)
 from opensqt.api.report import clip
 from opensqt_operator.conditions import Verdict, false, true, unknown, with_times
 from opensqt_operator.connector.observation import Observation
@@ -12,7 +18,6 @@ from opensqt_operator.steps import Plan
 from opensqt_operator.validation import InvalidSpecError
 
 _MARKETS, _WEAKNESSES = 64, 16
-_CREDENTIALS = frozenset({"WrongCredentials", "MissingPermission", "WithdrawalPermission", "IpRestricted"})
 _ROLLING_OUT = "its Deployment has yet to replace the Pod of an earlier spec"
 _BLOCKED = frozenset({"NameTaken", "WaitingForEarlier"})
 
@@ -124,11 +129,12 @@ def credentials_valid(o: Observation) -> Verdict:
         return true("NotNeeded", "the paper exchange needs no account")
     if o.report is None:
         return _as_before(o, "CredentialsValid", unknown("NoReport", "the connector has not answered yet"))
-    if o.report.reason in _CREDENTIALS:
+    if o.report.reason in CREDENTIAL_REASONS:
         return false(o.report.reason, o.report.message)
     if o.report.ready:
         return true("Valid")
-    return unknown("NotChecked", o.report.message)
+    # The clock, a ban or a halt: the exchange was not asked, or said nothing about the key.
+    return unknown(o.report.reason or "NotChecked", o.report.message)
 
 
 def _as_before(o: Observation, kind: str, otherwise: Verdict) -> Verdict:

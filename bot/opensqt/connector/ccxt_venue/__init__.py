@@ -25,4 +25,11 @@ def create(spec: ExchangeConnectorSpec, credentials_dir: Path, *, endpoint: str 
     if simulator is not None:
         check_endpoint(simulator)
     dialect = DIALECTS[spec.exchange]()
-    return CcxtVenue(Session(dialect, credentials_dir, live=spec.mode is Mode.LIVE, endpoint=simulator))
+    session = Session(
+        dialect,
+        credentials_dir,
+        live=spec.mode is Mode.LIVE,
+        endpoint=simulator,
+        allow_withdrawal=spec.allow_withdrawal_permission,
+    )
+    return CcxtVenue(session)

@@ -71,10 +71,11 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class KeyRights:
-    """What the API key may do; None where the exchange does not tell."""
+    """What the API key may do, and whether it is bound to addresses; None where the exchange does not tell."""
 
     trade: bool | None = None
     withdraw: bool | None = None
+    bound: bool | None = None
 
 
 class Dialect:

@@ -13,7 +13,9 @@ from opensqt.connector.ccxt_venue import credentials as secrets
 from opensqt.connector.ccxt_venue import errors, loader, transport
 from opensqt.connector.ccxt_venue.budget import Budget, Priority
 from opensqt.connector.ccxt_venue.credentials import Credentials, CredentialsError
-from opensqt.connector.ccxt_venue.dialect import Dialect
+from opensqt.connector.ccxt_venue.dialect import Dialect, KeyRights
+from opensqt.connector.ccxt_venue.rights import RightsError
+from opensqt.connector.ccxt_venue.rights import check as check_rights
 from opensqt.connector.retry import RECONNECTS, retry
 from opensqt.connector.venue import Failure, VenueError, VenueHealth
 from opensqt.engine.events import Remedy
@@ -45,16 +47,22 @@ class CallError(VenueError):
         self.body = body
 
 
-class MissingPermissionError(Exception):
-    """The exchange says that the key may not do what a bot needs."""
-
-
 class Session:
     """One account at one exchange through ccxt; `exchange` is ccxt's instance once the credentials could be read."""
 
-    def __init__(self, dialect: Dialect, credentials_dir: Path, *, live: bool, endpoint: str | None = None) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        credentials_dir: Path,
+        *,
+        live: bool,
+        endpoint: str | None = None,
+        allow_withdrawal: bool = False,
+    ) -> None:
         self.dialect = dialect
         self.live = live
+        self.rights = KeyRights()
+        self._allow_withdrawal = allow_withdrawal
         self.exchange: Any = None
         self.budget = Budget(dialect.profile.rate, dialect.profile.burst)
         self._credentials_dir = credentials_dir
@@ -209,8 +217,8 @@ class Session:
             await self._check_rights()
         except CredentialsError as error:
             self._set_health(VenueHealth(False, "WrongCredentials", str(error)))
-        except MissingPermissionError as error:
-            self._set_health(VenueHealth(False, "MissingPermission", str(error)))
+        except RightsError as error:
+            self._set_health(VenueHealth(False, error.reason, str(error), self._health.clock_skew_us))
         except VenueError as error:
             self._set_health(self._unhealthy(error.failure))
         else:
@@ -267,13 +275,16 @@ class Session:
             return
         balance, _ = await self._call(lambda exchange: exchange.fetch_balance(), Priority.READ)
         await self.dialect.signed_in(self.exchange, balance)
-        rights, _ = await self._call(lambda exchange: self.dialect.key_rights(exchange, live=self.live), Priority.READ)
-        if rights.trade is False:
-            raise MissingPermissionError("the API key may not trade perpetuals: give it that permission")
-        if rights.withdraw:
-            log.warning(
-                "key_may_withdraw", exchange=self.dialect.profile.name, advice="make a key without that permission"
+        try:
+            rights, _ = await self._call(
+                lambda exchange: self.dialect.key_rights(exchange, live=self.live), Priority.READ
             )
+        except CallError as error:
+            if error.failure.remedy is not Remedy.FIX_REQUEST:
+                raise
+            rights = KeyRights()  # this environment does not know the question
+        self.rights = rights
+        check_rights(rights, allow_withdrawal=self._allow_withdrawal)
         self._rights_at = time.monotonic()
 
     @staticmethod

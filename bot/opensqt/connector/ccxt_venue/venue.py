@@ -10,6 +10,7 @@ from opensqt.connector.ccxt_venue import convert
 from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.dialect import Json
 from opensqt.connector.ccxt_venue.fills import Fills
+from opensqt.connector.ccxt_venue.rights import weaknesses
 from opensqt.connector.ccxt_venue.session import CURRENCY, CallError, Session
 from opensqt.connector.ccxt_venue.streams import Streams
 from opensqt.connector.ccxt_venue.trading import Trading
@@ -40,13 +41,23 @@ class CcxtVenue:
 
     def __init__(self, session: Session) -> None:
         self.name = session.dialect.profile.name
-        self.capabilities: Capabilities = session.dialect.profile.capabilities
         self._session = session
+        self._noted: tuple[str, ...] = ()
+        self._capabilities = session.dialect.profile.capabilities
         self._trading = Trading(session)
         self._fills = Fills(session)
         self._streams = Streams(session, self._fills, self._market)
         self._leverage: dict[str, int] = {}
         self._most_leverage: dict[str, int] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        noted = weaknesses(self._session.rights)
+        if noted != self._noted:
+            self._noted = noted
+            known = self._session.dialect.profile.capabilities
+            self._capabilities = replace(known, weaknesses=known.weaknesses + noted)
+        return self._capabilities
 
     async def open(self) -> None:
         await self._session.open()

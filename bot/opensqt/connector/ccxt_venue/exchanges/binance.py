@@ -105,12 +105,16 @@ class Binance(Dialect):
 
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         config = await exchange.fapiPrivateGetAccountConfig()
-        withdraw = None
-        if live:
-            # Of the spot host, which the demo environment lacks.
-            limits = await exchange.sapiGetAccountApiRestrictions()
-            withdraw = bool(limits.get("enableWithdrawals"))
-        return KeyRights(trade=bool(config.get("canTrade", True)), withdraw=withdraw)
+        trade = bool(config.get("canTrade", True))
+        if not live:
+            return KeyRights(trade=trade)
+        # Of the spot host, which the demo environment lacks.
+        limits = await exchange.sapiGetAccountApiRestrictions()
+        return KeyRights(
+            trade=trade and bool(limits.get("enableFutures", True)),
+            withdraw=bool(limits.get("enableWithdrawals")),
+            bound=bool(limits.get("ipRestrict")),
+        )
 
     def account(self, balance: Json, currency: str, now_us: int) -> Account:
         info = balance["info"]

@@ -140,7 +140,9 @@ class Bitget(Dialect):
         if not isinstance(rights, list) or not rights:
             return KeyRights()
         return KeyRights(
-            trade=bool({"trade", "coow", "stow"} & set(rights)), withdraw="withdraw" in rights or "wwow" in rights
+            trade=bool({"trade", "coow", "stow"} & set(rights)),
+            withdraw="withdraw" in rights or "wwow" in rights,
+            bound=bool(data.get("ips")),
         )
 
     def account(self, balance: Json, currency: str, now_us: int) -> Account:

@@ -162,6 +162,7 @@ class Bybit(Dialect):
             trade=str(result.get("readOnly", "0")) == "0"
             and bool(rights.get("ContractTrade") or rights.get("Derivatives")),
             withdraw="Withdraw" in (rights.get("Wallet") or ()),
+            bound="*" not in (result.get("ips") or ("*",)),
         )
 
     def account(self, balance: Json, currency: str, now_us: int) -> Account:

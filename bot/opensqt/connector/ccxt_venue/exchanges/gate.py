@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Json, Profile, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal, first
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -90,7 +90,7 @@ class Gate(Dialect):
             "a finished order answers to its client id for a minute; later the last 500 finished ones are searched",
             "a client id may be taken twice: the connector looks it up before it sends it again",
             "cancels go one by one: the batch takes no client ids",
-            "whether a key may trade is known only when it does",
+            "what a key may do is known only where it may read the account",
         ),
     )
 
@@ -170,6 +170,24 @@ class Gate(Dialect):
     async def set_leverage(self, exchange: Any, symbol: str, leverage: int) -> None:
         await exchange.set_leverage(leverage, symbol, {"marginMode": "cross"})
 
+    async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
+        if not live:
+            return KeyRights()  # the test network's keys are of no account
+        try:
+            answer = await exchange.privateAccountGetMainKeys()
+        except Exception as error:
+            # Only a key that may read the account is told of itself.
+            if type(error).__name__ not in {"PermissionDenied", "AuthenticationError"}:
+                raise
+            return KeyRights()
+        ours = [answer] if isinstance(answer, dict) else [key for key in answer if _is(exchange.apiKey, key.get("key"))]
+        if len(ours) != 1:
+            return KeyRights()
+        writable = {right.get("name") for right in ours[0].get("perms") or () if not right.get("read_only")}
+        return KeyRights(
+            trade="futures" in writable, withdraw="withdraw" in writable, bound=bool(ours[0].get("ip_whitelist"))
+        )
+
     def account(self, balance: Json, currency: str, now_us: int) -> Account:
         info = first(balance["info"])
         wallet = decimal(info.get("total"))
@@ -180,3 +198,9 @@ class Gate(Dialect):
             wallet_balance=wallet,
             time_us=now_us,
         )
+
+
+def _is(key: str, shown: Any) -> bool:
+    """Gate shows the start of each key of the account, such as "c5dcfbf1f3a7*****"."""
+    start = str(shown or "").split("*", 1)[0]
+    return bool(start) and key.startswith(start)

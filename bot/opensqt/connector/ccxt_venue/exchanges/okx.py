@@ -156,7 +156,7 @@ class Okx(Dialect):
         rights = str(config.get("perm") or "")
         if not rights:
             return KeyRights()
-        return KeyRights(trade="trade" in rights, withdraw="withdraw" in rights)
+        return KeyRights(trade="trade" in rights, withdraw="withdraw" in rights, bound=bool(config.get("ip")))
 
     def account(self, balance: Json, currency: str, now_us: int) -> Account:
         details = first(balance["info"].get("data")).get("details") or ()
