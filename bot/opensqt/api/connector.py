@@ -130,6 +130,71 @@ class PaperFees(Model):
     )
 
 
+class Fault(StrEnum):
+    """What can go wrong at an exchange; docs/paper.md says what each does."""
+
+    TIME_OUT_AFTER_ACCEPTANCE = "TimeOutAfterAcceptance"
+    REJECTION_AFTER_ACCEPTANCE = "RejectionAfterAcceptance"
+    RATE_LIMITED = "RateLimited"
+    SERVER_ERROR = "ServerError"
+    PARTIAL_BATCH_FAILURE = "PartialBatchFailure"
+    DISCONNECT_MID_BATCH = "DisconnectMidBatch"
+    SLOW_CALL = "SlowCall"
+    DUPLICATE_MESSAGE = "DuplicateMessage"
+    REORDERED_MESSAGE = "ReorderedMessage"
+    DELAYED_MESSAGE = "DelayedMessage"
+    DROPPED_MESSAGE = "DroppedMessage"
+
+
+MESSAGE_FAULTS = frozenset(
+    {Fault.DUPLICATE_MESSAGE, Fault.REORDERED_MESSAGE, Fault.DELAYED_MESSAGE, Fault.DROPPED_MESSAGE}
+)
+CALL_FAULTS = frozenset(Fault) - MESSAGE_FAULTS
+
+
+class Call(StrEnum):
+    """The calls that faults befall."""
+
+    PLACE = "Place"
+    CANCEL = "Cancel"
+    LOOK_UP = "LookUp"
+
+
+class PaperFault(Model):
+    """One fault, and when it strikes."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("has(self.nth) != has(self.probability)", "set exactly one of nth and probability"),
+        Rule(
+            "!has(self.probability) || double(self.probability) <= 1.0", "probability must be at most 1", ".probability"
+        ),
+    )
+
+    fault: Fault = Field(description="What goes wrong.")
+    call: Call = Field(default=Call.PLACE, description="Which calls it befalls, unless it befalls messages.")
+    nth: Integer | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="The call or message of its kind that it befalls, from 1."
+    )
+    probability: PositiveDecimal | None = Field(
+        default=None, description="How likely it befalls each call or message of its kind, from 0 to 1."
+    )
+
+    @model_validator(mode="after")
+    def _nth_or_probability(self) -> Self:
+        if (self.nth is None) == (self.probability is None):
+            raise ValueError("set exactly one of nth and probability")
+        if self.probability is not None and self.probability > 1:
+            raise ValueError("probability must be at most 1")
+        return self
+
+
+class PaperFaults(Model):
+    """Faults of the paper exchange, to try bots with."""
+
+    seed: Integer = Field(default=1, ge=0, le=2**31 - 1, description="The same seed draws the same chances.")
+    inject: list[PaperFault] = Field(min_length=1, max_length=64, description="Where several strike, the first does.")
+
+
 class Paper(Model):
     """The paper exchange: a matching engine over recorded or modelled markets, with books that survive its death."""
 
@@ -139,6 +204,7 @@ class Paper(Model):
     fees: PaperFees = Field(default=PaperFees(), description="What fills cost.")
     speed: Integer = Field(default=60, ge=1, le=100_000, description="Market seconds played in one second.")
     latency_milliseconds: Integer = Field(default=0, ge=0, le=10_000, description="Added to every call, in real time.")
+    faults: PaperFaults | None = Field(default=None, description="What goes wrong, to try bots with.")
     markets: list[PaperMarket] = Field(
         min_length=1,
         max_length=64,

@@ -111,6 +111,7 @@ def _venue(
 def _paper_venue(
     resource: ExchangeConnector, uids: tuple[str, ...], fatal: Callable[[str], None]
 ) -> tuple[Venue, Callable[[grpc.aio.Server], tuple[str, ...]]]:
+    from opensqt.connector.faults import FaultyVenue, ScriptedFaults  # noqa: PLC0415
     from opensqt.connector.paper.lockstep import Lockstep, LockstepService  # noqa: PLC0415
     from opensqt.connector.paper.venue import PaperVenue  # noqa: PLC0415
     from opensqt.paper.v1 import paper_pb2, paper_pb2_grpc  # noqa: PLC0415
@@ -127,9 +128,11 @@ def _paper_venue(
         return (paper_pb2.DESCRIPTOR.services_by_name["LockstepService"].full_name,)
 
     try:
-        return PaperVenue(resource, dsn, lockstep=lockstep, fatal=fatal), add_services
+        venue: Venue = PaperVenue(resource, dsn, lockstep=lockstep, fatal=fatal)
     except ValueError as error:
         raise SettingsError(f"{RESOURCE_ENV}: {error}") from None
+    faults = resource.spec.paper.faults if resource.spec.paper else None
+    return (FaultyVenue(venue, ScriptedFaults.of(faults)) if faults else venue), add_services
 
 
 def _check_address(option: str, address: str) -> None:
