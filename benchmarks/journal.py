@@ -20,6 +20,7 @@ import structlog
 from opensqt.engine.actions import OrderSide, Place, TimeInForce
 from opensqt.engine.codec import encode_event
 from opensqt.engine.events import OrderReported, OrderState
+from opensqt.engine.replay import Decision
 from opensqt.journal.embedded import EmbeddedPostgres
 from opensqt.journal.journal import Journal
 from opensqt.journal.postgres import Connection, connect
@@ -69,7 +70,7 @@ async def bare_insert(connection: Connection) -> Operation:
 def append(journal: Journal, batch: int) -> Operation:
     async def run(number: int) -> None:
         numbers = range(number * 1000, number * 1000 + batch)
-        await journal.append([event(each) for each in numbers], [order(each + batch * 10**7) for each in numbers])
+        await journal.append([Decision(event(each), [order(each + batch * 10**7)]) for each in numbers])
 
     return run
 

@@ -12,8 +12,17 @@ from opensqt.engine.codec import decode_action, decode_event, encode_action, enc
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import Event, OrderFilled, OrderReported, OrderState
 from opensqt.engine.json_form import UnreadableError
+from opensqt.engine.market import Market
 from tests.engine.rig import BOT_UID, MARKET, trading
 
+st.register_type_strategy(
+    Market,
+    st.builds(
+        Market,
+        tick_size=st.decimals("0.00000001", 1000, places=8),
+        lot_size=st.decimals("0.00000001", 1000, places=8),
+    ),
+)
 ANY_EVENT = st.one_of([st.from_type(kind) for kind in get_args(Event)])
 ANY_ACTION = st.one_of([st.from_type(kind) for kind in get_args(Action)])
 

@@ -18,7 +18,7 @@ from opensqt.journal.errors import JournalMisconfigured, JournalUnreachable
 from opensqt.journal.journal import Journal
 from opensqt.journal.postgres import connect
 from tests.journal.conftest import until
-from tests.journal.sample import IDENTITY, price
+from tests.journal.sample import IDENTITY, decided, price
 from tests.journal.test_journal_postgres import shown, unused_port
 
 PROGRAM = "from opensqt.cli.postgres import postgres; postgres()"
@@ -53,7 +53,7 @@ async def test_it_serves_a_journal_and_keeps_it(tmp_path: Path) -> None:
     dsn = f"postgresql://trader:first-word@127.0.0.1:{port}/trading"
     async with running(tmp_path, port, "first-word\n"):
         journal = await Journal.open(dsn, **IDENTITY)
-        await journal.append([price(1)], [])
+        await journal.append(decided([price(1)]))
         await journal.close()
     async with running(tmp_path, port, "second-word"):
         with pytest.raises(JournalMisconfigured, match="password authentication failed") as caught:

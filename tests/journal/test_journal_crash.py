@@ -16,20 +16,20 @@ from opensqt.journal.embedded import EmbeddedPostgres
 from opensqt.journal.errors import JournalUnreachable
 from opensqt.journal.journal import Journal
 from tests.journal.conftest import OpenJournal, until
-from tests.journal.sample import IDENTITY, fill, place, price
+from tests.journal.sample import IDENTITY, decided, fill, place, price
 
 ROOT = Path(__file__).parents[2]
 WRITER = """
 import asyncio, sys
 import structlog
 from opensqt.journal.journal import Journal
-from tests.journal.sample import IDENTITY, fill, place, price
+from tests.journal.sample import IDENTITY, decided, fill, place, price
 
 async def main():
     journal = await Journal.open(sys.argv[1], **IDENTITY)
     for number in range(10_000):
         time = journal.epoch * 10_000 + number
-        await journal.append([price(time), fill(f"o{time}", f"t{time}")], [place(f"o{time}")])
+        await journal.append(decided([price(time), fill(f"o{time}", f"t{time}")], [place(f"o{time}")]))
         print(journal.seq, flush=True)
         if number % 3 == 0:
             await journal.save_snapshot(journal.seq, {"seq": journal.seq})
@@ -77,7 +77,7 @@ class Writer:
         succeeded = False
         while not (self.stopping and succeeded):
             try:
-                await self.journal.append(self.events(self.appended), [place(f"o{self.appended}")])
+                await self.journal.append(decided(self.events(self.appended), [place(f"o{self.appended}")]))
             except JournalUnreachable:
                 self.refused += 1
                 succeeded = False

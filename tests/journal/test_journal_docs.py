@@ -8,7 +8,7 @@ import pytest
 from opensqt.engine.events import OrderState
 from opensqt.journal.postgres import Connection
 from tests.journal.conftest import OpenJournal
-from tests.journal.sample import IDENTITY, fill, place, price, report
+from tests.journal.sample import IDENTITY, decided, fill, place, price, report
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "recovery.md").read_text(encoding="utf-8")
 QUERIES = {
@@ -30,8 +30,8 @@ QUERIES = {
 )
 async def test_the_queries_for_people(open_journal: OpenJournal, sql: Connection, title: str, expected: int) -> None:
     journal = await open_journal()
-    await journal.append([price(1)], [place("o1"), place("o2")])
-    await journal.append([fill("o1", "t1", lots=5), report("o1", OrderState.FILLED, filled=5)], [])
+    await journal.append(decided([price(1)], [place("o1"), place("o2")]))
+    await journal.append(decided([fill("o1", "t1", lots=5), report("o1", OrderState.FILLED, filled=5)]))
     rows = await sql.fetch(QUERIES[title])
     assert len(rows) == expected
     if title.startswith("Position"):
@@ -42,7 +42,7 @@ async def test_the_queries_for_people(open_journal: OpenJournal, sql: Connection
 
 async def test_a_gap_is_found(open_journal: OpenJournal, sql: Connection) -> None:
     journal = await open_journal()
-    await journal.append([price(1), price(2)], [])
+    await journal.append(decided([price(1), price(2)]))
     await sql.execute("DELETE FROM opensqt.events WHERE seq = 1")
     assert len(await sql.fetch(QUERIES["No gap, no event twice: this gives no row."])) == 1
 

@@ -14,7 +14,7 @@ from opensqt.journal.journal import Journal
 from opensqt.journal.postgres import Connection
 from tests.journal.conftest import SESSIONS, OpenJournal, append_blocked, eventually, waiting
 from tests.journal.proxy import LossyProxy, lossy
-from tests.journal.sample import fill, place, price
+from tests.journal.sample import decided, fill, place, price
 
 Lossy = tuple[LossyProxy, str]
 
@@ -39,7 +39,7 @@ async def _repeated(journal: Journal, events: list[Event], client_id: str) -> in
     tries = 1
     while True:
         try:
-            await journal.append(events, [place(client_id)])
+            await journal.append(decided(events, [place(client_id)]))
         except JournalUnreachable:
             tries += 1
         else:
@@ -49,10 +49,11 @@ async def _repeated(journal: Journal, events: list[Event], client_id: str) -> in
 async def test_an_append_is_one_round_trip(open_journal: OpenJournal, through: Lossy) -> None:
     proxy, dsn = through
     journal = await open_journal(dsn)
-    await journal.append([price(1), fill("o1", "t1")], [place("o1"), place("o2")])  # which prepares the statement
+    # Which prepares the statement.
+    await journal.append(decided([price(1), fill("o1", "t1")], [place("o1"), place("o2")]))
     for number in (2, 3):
         proxy.arm()
-        await journal.append([price(number), fill("o1", f"t{number}")], [place("o1"), place("o2")])
+        await journal.append(decided([price(number), fill("o1", f"t{number}")], [place("o1"), place("o2")]))
         assert proxy.requests == 1
 
 
@@ -62,15 +63,15 @@ async def test_the_connection_may_break_at_any_byte(
 ) -> None:
     proxy, dsn = through
     journal = await open_journal(dsn)
-    await journal.append([price(1000)], [place("o1000")])  # which prepares the statement
+    await journal.append(decided([price(1000)], [place("o1000")]))  # which prepares the statement
     proxy.arm()
-    await journal.append([price(1001)], [place("o1001")])
+    await journal.append(decided([price(1001)], [place("o1001")]))
     length, step = (proxy.sent, 37) if direction == "request" else (proxy.answered, 1)
     cuts = range(0, length, step)
     for number, cut in enumerate(cuts, 1002):
         proxy.arm(**{"may_send" if direction == "request" else "may_answer": cut})
         with pytest.raises(JournalUnreachable):
-            await journal.append([price(number)], [place(f"o{number}")])
+            await journal.append(decided([price(number)], [place(f"o{number}")]))
         proxy.arm()
         assert await _repeated(journal, [price(number)], f"o{number}") == 1
     last = 1001 + len(cuts)
@@ -92,7 +93,7 @@ async def test_a_server_that_ends_the_connection_between_appends(open_journal: O
 async def test_a_server_that_ends_the_connection_in_the_middle(open_journal: OpenJournal, sql: Connection) -> None:
     journal = await open_journal()
     async with append_blocked(sql):
-        append = asyncio.create_task(journal.append([price(1)], [place("o1")]))
+        append = asyncio.create_task(journal.append(decided([price(1)], [place("o1")])))
         await eventually(sql, waiting(1))
         await sql.execute(f"SELECT pg_terminate_backend(pid) {SESSIONS}")
         with pytest.raises(JournalUnreachable):
@@ -105,7 +106,7 @@ async def test_a_server_that_does_not_answer_in_time(open_journal: OpenJournal, 
     journal = await open_journal(timeout=0.3)
     async with append_blocked(sql):
         with pytest.raises(JournalUnreachable, match="TimeoutError"):
-            await journal.append([price(1)], [place("o1")])
+            await journal.append(decided([price(1)], [place("o1")]))
     await _repeated(journal, [price(1)], "o1")
     assert await _everything(sql) == ([1], {"o1"}, {1})
 
@@ -113,7 +114,7 @@ async def test_a_server_that_does_not_answer_in_time(open_journal: OpenJournal, 
 async def test_a_cancelled_append_may_be_repeated(open_journal: OpenJournal, sql: Connection) -> None:
     journal = await open_journal()
     async with append_blocked(sql):
-        append = asyncio.create_task(journal.append([price(1)], [place("o1")]))
+        append = asyncio.create_task(journal.append(decided([price(1)], [place("o1")])))
         await eventually(sql, waiting(1))
         append.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -132,10 +133,10 @@ async def test_an_append_that_arrives_late_changes_nothing(
     held = await sql.fetchval(f"SELECT pid {SESSIONS}")
     proxy.released.clear()
     with pytest.raises(JournalUnreachable):
-        await journal.append([price(1)], [place("o1")])
+        await journal.append(decided([price(1)], [place("o1")]))
     other = await open_journal()
     if repeated_first:
-        await other.append([price(2)], [place("o2")])
+        await other.append(decided([price(2)], [place("o2")]))
     proxy.released.set()
     await eventually(sql, f"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = {held}")  # noqa: S608
     expected = ([1], {"o2"}, {1}) if repeated_first else ([], set(), set())
@@ -149,22 +150,22 @@ async def test_other_events_than_those_in_doubt_are_refused(
 ) -> None:
     proxy, dsn = through
     journal = await open_journal(dsn)
-    await journal.append([price(0)], [place("o0")])  # which prepares the statement
+    await journal.append(decided([price(0)], [place("o0")]))  # which prepares the statement
     proxy.arm(may_answer=0)
     with pytest.raises(JournalUnreachable):
-        await journal.append([price(1)], [place("o1")])
+        await journal.append(decided([price(1)], [place("o1")]))
     proxy.arm()
     for events in ([price(2)], [price(1), price(2)]):
         with pytest.raises(JournalDiverged):
-            await journal.append(events, [place("o2")])
+            await journal.append(decided(events, [place("o2")]))
     assert await _everything(sql) == ([1, 2], {"o0", "o1"}, {1})
-    await journal.append([price(1)], [place("o1")])
+    await journal.append(decided([price(1)], [place("o1")]))
 
 
 async def test_a_snapshot_may_be_repeated(open_journal: OpenJournal, through: Lossy) -> None:
     proxy, dsn = through
     journal = await open_journal(dsn)
-    await journal.append([price(1)], [])
+    await journal.append(decided([price(1)]))
     proxy.arm(may_answer=0)
     with pytest.raises(JournalUnreachable):
         await journal.save_snapshot(1, {"a": 1})

@@ -12,7 +12,7 @@ from opensqt.journal import statements
 from opensqt.journal.errors import Fenced, JournalDiverged
 from opensqt.journal.postgres import Connection
 from tests.journal.conftest import SESSIONS, OpenJournal, append_blocked, eventually, waiting
-from tests.journal.sample import IDENTITY, fill, place, price
+from tests.journal.sample import IDENTITY, decided, fill, place, price
 
 TAKE_EPOCH_ARGUMENTS = (IDENTITY["bot_uid"], IDENTITY["namespace"], IDENTITY["name"], IDENTITY["symbol"])
 
@@ -26,17 +26,17 @@ async def _rows(sql: Connection) -> list[int]:
 
 async def test_an_older_instance_writes_nothing(open_journal: OpenJournal, sql: Connection) -> None:
     old = await open_journal()
-    await old.append([price(1)], [place("o1")])
+    await old.append(decided([price(1)], [place("o1")]))
     new = await open_journal()
     before = await _rows(sql)
     with pytest.raises(Fenced, match="epoch 2 of bot uid-1 has been taken"):
-        await old.append([fill("o1", "t1")], [place("o2")])
+        await old.append(decided([fill("o1", "t1")], [place("o2")]))
     with pytest.raises(Fenced):
-        await old.append([], [place("o2")])
+        await old.append([])
     with pytest.raises(Fenced):
         await old.save_snapshot(1, {})
     assert await _rows(sql) == before
-    await new.append([price(2)], [place("o2")])
+    await new.append(decided([price(2)], [place("o2")]))
 
 
 async def test_an_append_waits_for_a_take_over_and_then_writes_nothing(
@@ -45,7 +45,7 @@ async def test_an_append_waits_for_a_take_over_and_then_writes_nothing(
     old = await open_journal()
     async with sql.transaction():
         await sql.execute(statements.TAKE_EPOCH, *TAKE_EPOCH_ARGUMENTS)
-        append = asyncio.create_task(old.append([fill("o1", "t1")], [place("o1")]))
+        append = asyncio.create_task(old.append(decided([fill("o1", "t1")], [place("o1")])))
         await eventually(sql, waiting(1))
         assert not append.done()
     with pytest.raises(Fenced):
@@ -58,7 +58,7 @@ async def test_an_append_goes_on_where_the_take_over_is_rolled_back(open_journal
     transaction = sql.transaction()
     await transaction.start()
     await sql.execute(statements.TAKE_EPOCH, *TAKE_EPOCH_ARGUMENTS)
-    append = asyncio.create_task(old.append([fill("o1", "t1")], [place("o1")]))
+    append = asyncio.create_task(old.append(decided([fill("o1", "t1")], [place("o1")])))
     await eventually(sql, waiting(1))
     await transaction.rollback()
     await append
@@ -68,7 +68,7 @@ async def test_an_append_goes_on_where_the_take_over_is_rolled_back(open_journal
 async def test_a_take_over_waits_for_an_append_and_has_its_events(open_journal: OpenJournal, sql: Connection) -> None:
     old = await open_journal()
     async with append_blocked(sql):
-        append = asyncio.create_task(old.append([price(1)], [place("o1")]))
+        append = asyncio.create_task(old.append(decided([price(1)], [place("o1")])))
         await eventually(sql, waiting(1))
         take_over = asyncio.create_task(open_journal())
         await eventually(sql, waiting(2))
@@ -78,7 +78,7 @@ async def test_a_take_over_waits_for_an_append_and_has_its_events(open_journal: 
     assert (new.epoch, new.seq) == (2, 1)
     assert (await new.load()).events == [price(1)]
     with pytest.raises(Fenced):
-        await old.append([price(2)], [])
+        await old.append(decided([price(2)]))
 
 
 async def test_an_instance_that_was_paused_in_its_statement_writes_nothing(
@@ -88,9 +88,9 @@ async def test_an_instance_that_was_paused_in_its_statement_writes_nothing(
     pid = await sql.fetchval(f"SELECT pid {SESSIONS}")
     os.kill(pid, signal.SIGSTOP)
     try:
-        append = asyncio.create_task(old.append([fill("o1", "t1")], [place("o1")]))
+        append = asyncio.create_task(old.append(decided([fill("o1", "t1")], [place("o1")])))
         new = await open_journal()
-        await new.append([price(2)], [place("o2")])
+        await new.append(decided([price(2)], [place("o2")]))
         assert not append.done()
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -109,7 +109,7 @@ async def test_instances_that_fight_leave_one_gapless_log(open_journal: OpenJour
         with suppress(Fenced):
             for step in itertools.count():
                 time = journal.epoch * 10_000 + step
-                await journal.append([price(time)], [place(f"o{time}")])
+                await journal.append(decided([price(time)], [place(f"o{time}")]))
                 written.append(time)
 
     await open_journal()
@@ -135,10 +135,10 @@ async def test_a_database_that_was_put_back_is_noticed_before_anything_is_placed
     open_journal: OpenJournal, sql: Connection, damage: str
 ) -> None:
     journal = await open_journal()
-    await journal.append([price(1), price(2)], [])
+    await journal.append(decided([price(1), price(2)]))
     await sql.execute(damage)
     with pytest.raises(JournalDiverged):
-        await journal.append([price(3)], [place("o3")])
+        await journal.append(decided([price(3)], [place("o3")]))
     with pytest.raises(JournalDiverged):
         await journal.save_snapshot(2, {})
     assert await sql.fetchval("SELECT count(*) FROM opensqt.orders") == 0

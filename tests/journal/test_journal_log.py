@@ -4,14 +4,15 @@ import asyncio
 
 import pytest
 
-from opensqt.engine.actions import Cancel, Notify, OrderSide, Place, Severity, TimeInForce
+from opensqt.engine.actions import Cancel, LookUp, Notify, OrderSide, Place, Severity, TimeInForce
 from opensqt.engine.events import Event, FeedChanged, OrderNotFound, OrderState, PlaceFailed, Remedy, Started
+from opensqt.engine.replay import Decision
 from opensqt.journal import journal as journal_module
 from opensqt.journal.errors import JournalDiverged, JournalMisconfigured
 from opensqt.journal.postgres import Connection
 from opensqt.journal.reader import JournalledFill, JournalledOrder, JournalReader
 from tests.journal.conftest import OpenJournal, eventually
-from tests.journal.sample import IDENTITY, fill, place, price, report
+from tests.journal.sample import IDENTITY, decided, fill, place, price, report
 
 BOT = IDENTITY["bot_uid"]
 
@@ -39,24 +40,43 @@ async def test_events_come_back_as_they_were(open_journal: OpenJournal) -> None:
         fill("o1", "t1"),
     ]
     first = await open_journal()
-    await first.append(events[:3], [Notify(Severity.WARNING, "Odd", odd)])
-    await first.append(events[3:], [])
+    await first.append(decided(events[:3], [Notify(Severity.WARNING, "Odd", odd)]))
+    await first.append(decided(events[3:]))
     assert first.seq == 4
     assert (await (await open_journal()).load()).events == events
+
+
+async def test_what_was_decided_comes_back_with_its_event(open_journal: OpenJournal, postgres_dsn: str) -> None:
+    first = Decision(price(1), [Notify(Severity.NORMAL, "Anchored", "NUL \0"), place("o1"), place("o2")])
+    decisions = [first, Decision(price(2), []), Decision(report("o1", OrderState.OPEN), [Cancel("o1"), LookUp("o2")])]
+    journal = await open_journal()
+    await journal.append(decisions[:2])
+    await journal.append(decisions[2:])
+    assert (await (await open_journal()).load()).decisions == decisions
+    reader = await JournalReader.open(postgres_dsn)
+    assert await reader.decisions(BOT, after_seq=1) == [(2, decisions[1]), (3, decisions[2])]
+    await reader.close()
+
+
+async def test_a_log_from_before_decisions_were_kept_is_read(open_journal: OpenJournal, sql: Connection) -> None:
+    journal = await open_journal()
+    await journal.append(decided([price(1)], [place("o1")]))
+    await sql.execute("UPDATE opensqt.events SET actions = NULL")
+    assert (await (await open_journal()).load()).decisions == [Decision(price(1), None)]
 
 
 async def test_a_long_log_is_loaded_whole(open_journal: OpenJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "_PAGE", 4)
     journal = await open_journal()
     events: list[Event] = [price(time) for time in range(12)]
-    await journal.append(events, [])
+    await journal.append(decided(events))
     assert (await journal.load()).events == events
 
 
 async def test_bots_do_not_see_each_other(open_journal: OpenJournal) -> None:
     one, other = await open_journal(), await open_journal(bot_uid="uid-2", name="other")
-    await one.append([price(1)], [place("o1")])
-    await other.append([price(2), price(3)], [place("o1")])
+    await one.append(decided([price(1)], [place("o1")]))
+    await other.append(decided([price(2), price(3)], [place("o1")]))
     assert (await one.load()).events == [price(1)]
     assert (await other.load()).events == [price(2), price(3)]
 
@@ -70,7 +90,7 @@ async def test_a_bot_keeps_its_symbol(open_journal: OpenJournal) -> None:
 async def test_intents_are_there_before_any_word_of_the_exchange(open_journal: OpenJournal, postgres_dsn: str) -> None:
     journal = await open_journal()
     market = Place("o2", OrderSide.SELL, None, 3, reduce_only=True, time_in_force=TimeInForce.IOC)
-    await journal.append([price(1), price(2)], [place("o1"), market, Cancel("o0")])
+    await journal.append(decided([price(1), price(2)], [place("o1"), market, Cancel("o0")]))
     reader = await JournalReader.open(postgres_dsn)
     first, second = await reader.orders(BOT)
     await reader.close()
@@ -94,9 +114,9 @@ async def test_an_order_shows_the_furthest_that_is_known(
     open_journal: OpenJournal, postgres_dsn: str, told: list[Event], status: str, filled: int, together: bool
 ) -> None:
     journal = await open_journal()
-    await journal.append([price(1)], [place("o1")])
+    await journal.append(decided([price(1)], [place("o1")]))
     for events in [told] if together else [[event] for event in told]:
-        await journal.append(events, [])
+        await journal.append(decided(events))
     reader = await JournalReader.open(postgres_dsn)
     (order,) = await reader.orders(BOT)
     await reader.close()
@@ -107,8 +127,8 @@ async def test_an_order_that_never_arrived_is_placed_again_as_the_same_order(
     open_journal: OpenJournal, postgres_dsn: str
 ) -> None:
     journal = await open_journal()
-    await journal.append([price(1)], [place("o1")])
-    await journal.append([OrderNotFound(time=9, client_id="o1")], [place("o1")])
+    await journal.append(decided([price(1)], [place("o1")]))
+    await journal.append(decided([OrderNotFound(time=9, client_id="o1")], [place("o1")]))
     reader = await JournalReader.open(postgres_dsn)
     (order,) = await reader.orders(BOT)
     await reader.close()
@@ -117,11 +137,11 @@ async def test_an_order_that_never_arrived_is_placed_again_as_the_same_order(
 
 async def test_a_fill_counts_once_however_often_it_is_told(open_journal: OpenJournal, postgres_dsn: str) -> None:
     journal = await open_journal()
-    await journal.append([price(1)], [place("o1")])
-    await journal.append([fill("o1", "t1", lots=2), fill("o1", "t1", lots=2)], [])
-    await journal.append([fill("o1", "t1", lots=2), fill("o1", "t2", lots=3)], [])
+    await journal.append(decided([price(1)], [place("o1")]))
+    await journal.append(decided([fill("o1", "t1", lots=2), fill("o1", "t1", lots=2)]))
+    await journal.append(decided([fill("o1", "t1", lots=2), fill("o1", "t2", lots=3)]))
     later = await open_journal()
-    await later.append([fill("o1", "t2", lots=3)], [])
+    await later.append(decided([fill("o1", "t2", lots=3)]))
     reader = await JournalReader.open(postgres_dsn)
     fills = await reader.fills(BOT)
     await reader.close()
@@ -133,9 +153,8 @@ async def test_a_fill_counts_once_however_often_it_is_told(open_journal: OpenJou
 
 async def test_readers_turn_pages(open_journal: OpenJournal, postgres_dsn: str) -> None:
     journal = await open_journal()
-    await journal.append(
-        [price(1), *(fill("o1", f"t{number}") for number in range(7))], [place(f"o{number}") for number in range(7)]
-    )
+    told: list[Event] = [price(1), *(fill("o1", f"t{number}") for number in range(7))]
+    await journal.append(decided(told, [place(f"o{number}") for number in range(7)]))
     reader = await JournalReader.open(postgres_dsn)
     fills: list[JournalledFill] = []
     orders: list[JournalledOrder] = []
@@ -162,9 +181,9 @@ async def test_a_reader_says_that_there_is_no_journal(postgres_dsn: str) -> None
 async def test_recovery_starts_at_the_newest_snapshot(open_journal: OpenJournal) -> None:
     journal = await open_journal()
     for time in range(6):
-        await journal.append([price(time)], [])
+        await journal.append(decided([price(time)]))
         await journal.save_snapshot(journal.seq, {"time": time, "text": "\0"})
-    await journal.append([price(6)], [])
+    await journal.append(decided([price(6)]))
     later = await open_journal()
     recovered = await later.load()
     assert (recovered.snapshot, recovered.snapshot_seq) == ({"time": 5, "text": "\0"}, 6)
@@ -175,7 +194,7 @@ async def test_recovery_starts_at_the_newest_snapshot(open_journal: OpenJournal)
 async def test_few_snapshots_are_kept_and_all_events(open_journal: OpenJournal, sql: Connection) -> None:
     journal = await open_journal()
     for time in range(6):
-        await journal.append([price(time)], [])
+        await journal.append(decided([price(time)]))
         await journal.save_snapshot(journal.seq, {"time": time})
         await journal.save_snapshot(journal.seq, {"time": time, "again": True})
     assert [row["seq"] for row in await sql.fetch("SELECT seq FROM opensqt.snapshots ORDER BY seq")] == [4, 5, 6]
@@ -184,7 +203,7 @@ async def test_few_snapshots_are_kept_and_all_events(open_journal: OpenJournal, 
 
 async def test_no_snapshot_is_ahead_of_the_log(open_journal: OpenJournal) -> None:
     journal = await open_journal()
-    await journal.append([price(1)], [])
+    await journal.append(decided([price(1)]))
     for seq in (0, 2):
         with pytest.raises(ValueError, match="no event"):
             await journal.save_snapshot(seq, {})
@@ -193,7 +212,7 @@ async def test_no_snapshot_is_ahead_of_the_log(open_journal: OpenJournal) -> Non
 @pytest.mark.parametrize("lost", [1, 2, 3])
 async def test_a_log_with_a_hole_is_refused(open_journal: OpenJournal, sql: Connection, lost: int) -> None:
     journal = await open_journal()
-    await journal.append([price(1), price(2), price(3)], [])
+    await journal.append(decided([price(1), price(2), price(3)]))
     await sql.execute("DELETE FROM opensqt.events WHERE seq = $1", lost)
     with pytest.raises(JournalDiverged, match="lacks some of the events 1 to 3"):
         await (await open_journal()).load()
@@ -201,7 +220,7 @@ async def test_a_log_with_a_hole_is_refused(open_journal: OpenJournal, sql: Conn
 
 async def test_calls_from_many_tasks_are_put_in_order(open_journal: OpenJournal) -> None:
     journal = await open_journal()
-    await asyncio.gather(*(journal.append([price(time)], [place(f"o{time}")]) for time in range(20)))
+    await asyncio.gather(*(journal.append(decided([price(time)], [place(f"o{time}")])) for time in range(20)))
     assert sorted(event.time for event in (await journal.load()).events) == list(range(20))
 
 
@@ -217,7 +236,7 @@ async def test_an_append_finds_its_rows_by_key_also_in_tables_that_were_never_an
         ids = [f"o{number}-{each}" for each in range(batch)]
         events = [report(client_id, OrderState.OPEN) for client_id in ids]
         fills = [fill(client_id, f"t{client_id}") for client_id in ids]
-        await journal.append([*events, *fills], [place(client_id) for client_id in ids])
+        await journal.append(decided([*events, *fills], [place(client_id) for client_id in ids]))
     await journal.close()  # hands in its statistics
     await eventually(sql, "SELECT n_tup_ins = 1200 FROM pg_stat_user_tables WHERE relname = 'orders'")
     read = await sql.fetchval("SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_user_tables")

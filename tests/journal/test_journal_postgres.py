@@ -137,8 +137,8 @@ async def test_a_read_only_server_is_waited_for(postgres_server: EmbeddedPostgre
     await superuser.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     await journal.close()
     with pytest.raises(JournalUnreachable, match="read-only"):
-        await journal.append([], [])
+        await journal.append([])
     await superuser.execute(f"ALTER DATABASE {database} RESET default_transaction_read_only")
     await superuser.close()
-    await journal.append([], [])
+    await journal.append([])
     await journal.close()

@@ -26,6 +26,7 @@ from opensqt.engine.events import (
     PriceChanged,
     Started,
 )
+from opensqt.engine.replay import Decision
 from opensqt.journal.errors import Fenced, JournalUnreachable
 from opensqt.runtime import loop as loop_module
 from opensqt.runtime.clock import frozen_clock
@@ -59,11 +60,11 @@ class MemoryJournal:
     def events(self) -> list[Event]:
         return [event for append in self.appends for event in append]
 
-    async def append(self, events: Sequence[Event], _actions: Sequence[Action]) -> None:
+    async def append(self, decisions: Sequence[Decision]) -> None:
         if self.failures:
             raise self.failures.pop(0)
-        self.appends.append(list(events))
-        self.seq += len(events)
+        self.appends.append([decision.event for decision in decisions])
+        self.seq += len(decisions)
 
     async def save_snapshot(self, seq: int, snapshot: dict[str, Any]) -> None:
         self.snapshots.append((seq, snapshot))

@@ -1,10 +1,12 @@
 """The engine: one bot's state machine over a log of events. See docs/architecture.md and docs/engine.md."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from opensqt.engine import lifecycle, specification
-from opensqt.engine.actions import Action
+from opensqt.engine.actions import Action, Place
+from opensqt.engine.adoption import adopt
 from opensqt.engine.breaker import Trip
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import (
@@ -41,6 +43,14 @@ from opensqt.engine.winding_down import wind_down
 SNAPSHOT_VERSION = 1
 
 
+def check_units(logged: object, market: Market) -> None:
+    """Raises UnreadableError where the exchange's tick or lot is not what the log's integers are counted in."""
+    if logged != market.units:
+        raise UnreadableError(
+            f"{market.symbol}: the journal is in ticks and lots of {logged}, the exchange has {market.units} now"
+        )
+
+
 class Engine:
     """Takes events, returns actions. No event makes it raise, whatever an exchange may say, in any order."""
 
@@ -68,12 +78,27 @@ class Engine:
         turn = Turn(event.time, self._market, self._bot_uid, self._state)
         self._take(turn, event)
         self._plan(turn)
+        return self._taken(turn)
+
+    def adopt(self, places: Iterable[Place], now: int) -> None:
+        """Makes orders that the log has, and this engine has not made, its own: they are looked up and cancelled."""
+        turn = Turn(now, self._market, self._bot_uid, self._state)
+        for place in places:
+            adopt(turn, place)
+        self._taken(turn)
+
+    def _taken(self, turn: Turn) -> list[Action]:
         self._wake_at = next_wake(self._state, turn.now)
         self._low, self._high = quiet_band(self._state, self._market, self._grid(), self._wake_at)
         self.dirty = turn.changed
         if turn.changed:
             self._kept_price = self._state.last_price
         return turn.actions
+
+    @property
+    def market(self) -> Market:
+        """The exchange's rules as of the newest `Started` that has any."""
+        return self._market
 
     def quiet_band(self) -> Band:
         """Prices (ticks) strictly between have no consequence; None is unbounded, (p, p): every price counts."""
@@ -104,28 +129,21 @@ class Engine:
     def snapshot(self) -> dict[str, Any]:
         """The whole state after the newest event that must be kept, as JSON-able data."""
         state = to_json(replace(self._state, last_price=self._kept_price))
-        return {"version": SNAPSHOT_VERSION, "units": self._units(self._market), "state": state}
+        units, market = self._market.units, to_json(self._market)
+        return {"version": SNAPSHOT_VERSION, "units": units, "market": market, "state": state}
 
     @classmethod
     def restore(cls, market: Market, bot_uid: str, snapshot: dict[str, Any]) -> "Engine":
         """The engine whose snapshot this is. Raises UnreadableError, also where tick or lot size have changed since."""
         if snapshot.get("version") != SNAPSHOT_VERSION:
             raise UnreadableError(f"snapshot of version {snapshot.get('version')!r}, this one reads {SNAPSHOT_VERSION}")
-        if snapshot.get("units") != cls._units(market):
-            raise UnreadableError(
-                f"{market.symbol}: the journal is in ticks and lots of {snapshot.get('units')}, "
-                f"the exchange has {cls._units(market)} now"
-            )
-        engine = cls(market, bot_uid)
+        check_units(snapshot.get("units"), market)
+        engine = cls(from_json(Market, snapshot["market"]) if "market" in snapshot else market, bot_uid)
         engine._state = from_json(State, snapshot.get("state"))
         engine._kept_price = engine._state.last_price
         engine._wake_at = next_wake(engine._state, 0)
         engine._low = engine._high = engine._state.last_price
         return engine
-
-    @staticmethod
-    def _units(market: Market) -> list[str]:
-        return [market.symbol, f"{market.tick_size.normalize():f}", f"{market.lot_size.normalize():f}"]
 
     def _is_quiet(self, price: int) -> bool:
         return (self._low is None or self._low < price) and (self._high is None or price < self._high)
@@ -204,6 +222,8 @@ class Engine:
         if event.epoch <= state.epoch:
             return
         turn.changed = True
+        if event.market is not None:
+            self._market = turn.market = event.market
         state.epoch = event.epoch
         state.fresh = False
         state.feeds_lost.clear()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from opensqt.engine.config import EngineConfig
+from opensqt.engine.market import Market
 
 
 class Goal(StrEnum):
@@ -43,10 +44,17 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A new instance of the bot has taken `epoch`; all that earlier ones left in flight is in doubt."""
+    """A new instance of the bot has taken `epoch`; all that earlier ones left in flight is in doubt.
+
+    `market` is what the exchange's rules are from now on: tick and lot are always the same, the rest may have changed.
+    `engine` names the program that decides from here on (`opensqt.runtime.build`). Logs from before these were noted
+    have neither.
+    """
 
     time: int
     epoch: int
+    market: Market | None = None
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """Dataclasses to and from JSON-able data, by their type hints: what the journal and the snapshots are made of.
 
-Understood are int, str, bool, StrEnum, X | None, list[X], dict[int or str, X] and dataclasses of these. A field that
-has its plain default is left out; an unknown field raises, so that nothing newer is ever read by halves.
+Understood are int, str, bool, Decimal (as text), StrEnum, X | None, list[X], dict[int or str, X] and dataclasses of
+these. A field that has its plain default is left out; an unknown field raises, so that nothing newer is ever read by
+halves.
 """
 
 import dataclasses
 import types
 from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -27,6 +29,8 @@ def to_json(value: Any) -> Json:
         }
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, Decimal):
+        return str(value)
     if isinstance(value, dict):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -38,7 +42,7 @@ def from_json(kind: type[T], data: Json) -> T:
     """The dataclass `kind` from what `to_json` made. Raises UnreadableError."""
     try:
         return cast("T", _reader(cast("Any", kind))(data))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
         raise UnreadableError(f"not a {kind.__name__}: {error}") from error
 
 
@@ -64,8 +68,8 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     if origin is types.UnionType:
         item = _reader(next(argument for argument in arguments if argument is not types.NoneType))
         return lambda data: None if data is None else item(data)
-    if kind in {int, str, bool}:
-        return lambda data: _plain(kind, data)
+    if kind in {int, str, bool, Decimal}:
+        return (lambda data: Decimal(_plain(str, data))) if kind is Decimal else (lambda data: _plain(kind, data))
     raise TypeError(f"no JSON form for {kind}")
 
 

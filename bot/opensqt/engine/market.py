@@ -21,7 +21,8 @@ def from_money(money: int) -> Decimal:
 class Market:
     """The exchange's rules for one symbol.
 
-    `min_quantity` is in lots, `min_notional` in money, fees are parts per 10^6 of the notional.
+    `min_quantity` is in lots, `min_notional` in money, fees are parts per 10^6 of the notional. It is kept in the log,
+    with `Started`: a new field needs a default.
     """
 
     symbol: str
@@ -36,6 +37,11 @@ class Market:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tick_value", to_money(self.tick_size * self.lot_size))
+
+    @property
+    def units(self) -> list[str]:
+        """What the log's integers stand for: it can be read on only while these stay the same."""
+        return [self.symbol, f"{self.tick_size.normalize():f}", f"{self.lot_size.normalize():f}"]
 
     def notional(self, price: int, lots: int) -> int:
         """Money for `lots` at `price` ticks."""

@@ -11,13 +11,12 @@ from typing import Any
 
 import structlog
 
-from opensqt.engine.actions import Action
-from opensqt.engine.codec import decode_event
 from opensqt.engine.events import Event
+from opensqt.engine.replay import Decision
 from opensqt.journal import statements
 from opensqt.journal.errors import Fenced, JournalDiverged, JournalMisconfigured
 from opensqt.journal.postgres import POINT_LOOKUPS, Connection, connect, migrate, redacted, typed_errors
-from opensqt.journal.rows import Rows
+from opensqt.journal.rows import Rows, decision_of
 
 log = structlog.get_logger(__name__)
 
@@ -29,11 +28,15 @@ _PAGE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The newest snapshot (or None) with the number of the last event in it (or 0), and all events after that one."""
+    """The newest snapshot (or None) with the number of the last event in it (or 0), and all that came after it."""
 
     snapshot: dict[str, Any] | None
     snapshot_seq: int
-    events: list[Event]
+    decisions: list[Decision]
+
+    @property
+    def events(self) -> list[Event]:
+        return [decision.event for decision in self.decisions]
 
 
 class Journal:
@@ -81,35 +84,35 @@ class Journal:
             with self._dropped_on_failure(), typed_errors(self._dsn):
                 newest = await connection.fetchrow(statements.NEWEST_SNAPSHOT, self._bot_uid) if snapshot else None
                 seq = newest["seq"] if newest else 0
-                events: list[Event] = []
-                while rows := await connection.fetch(statements.EVENTS, self._bot_uid, seq + len(events), _PAGE):
-                    if [row["seq"] - seq - len(events) for row in rows] != list(range(1, len(rows) + 1)):
+                decisions: list[Decision] = []
+                while rows := await connection.fetch(statements.EVENTS, self._bot_uid, seq + len(decisions), _PAGE):
+                    if [row["seq"] - seq - len(decisions) for row in rows] != list(range(1, len(rows) + 1)):
                         break
-                    events.extend(decode_event(json.loads(row["event"])) for row in rows)
-        if seq + len(events) != self.seq:
+                    decisions.extend(decision_of(row) for row in rows)
+        if seq + len(decisions) != self.seq:
             raise JournalDiverged(
                 f"the journal of bot {self._bot_uid} lacks some of the events {seq + 1} to {self.seq}"
             )
-        return Recovered(json.loads(newest["snapshot"]) if newest else None, seq, events)
+        return Recovered(json.loads(newest["snapshot"]) if newest else None, seq, decisions)
 
-    async def append(self, events: Sequence[Event], actions: Sequence[Action]) -> None:
-        """Commits events and the orders in `actions` in one statement; nothing may be carried out before it returns.
+    async def append(self, decisions: Sequence[Decision]) -> None:
+        """Commits events with their actions in one statement; none of these may be carried out before it returns.
 
         Raises Fenced, JournalDiverged, and JournalUnreachable: then the outcome is unknown and the same call must be
         made again; what turns out to be there already is not written twice.
         """
         async with self._lock:
-            rows = Rows.of(events, actions, self.seq + 1)
+            rows = Rows.of(decisions, self.seq + 1)
             connection = await self._connected()
             with self._dropped_on_failure(), typed_errors(self._dsn):
                 statement = statements.append(tuple(rows.parts))
                 columns = chain.from_iterable(rows.parts.values())
                 done = await connection.fetchval(
-                    statement, self._bot_uid, self.epoch, self.seq, rows.times, rows.events, *columns
+                    statement, self._bot_uid, self.epoch, self.seq, rows.times, rows.events, rows.actions, *columns
                 )
                 if not done:
-                    await self._check_appended(connection, rows.events)
-            self.seq += len(events)
+                    await self._check_appended(connection, rows)
+            self.seq += len(decisions)
 
     async def save_snapshot(self, seq: int, snapshot: dict[str, Any]) -> None:
         """Stores the engine's state after the committed event `seq`. The newest few are kept; events always are.
@@ -163,11 +166,12 @@ class Journal:
             raise Fenced(f"epoch {bot['epoch']} of bot {self._bot_uid} has been taken, this instance is {self.epoch}")
         return int(bot["last_seq"])
 
-    async def _check_appended(self, connection: Connection, events: Sequence[str]) -> None:
+    async def _check_appended(self, connection: Connection, appended: Rows) -> None:
         """Returns where the refused append is already in the log, from an earlier try whose answer was lost."""
         last_seq = await self._check_in_charge(connection)
         rows = await connection.fetch(statements.EVENTS, self._bot_uid, self.seq, None)
-        if [(row["epoch"], row["event"]) for row in rows] != [(self.epoch, event) for event in events]:
+        expected = [(self.epoch, *each) for each in zip(appended.events, appended.actions, strict=True)]
+        if [(row["epoch"], row["event"], row["actions"]) for row in rows] != expected:
             raise JournalDiverged(
                 f"the journal of bot {self._bot_uid} ends with event {last_seq}, this instance has committed {self.seq}"
             )

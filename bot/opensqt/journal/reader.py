@@ -1,16 +1,16 @@
 """What the journal holds, for people and tables: read only, without taking an epoch."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from opensqt.engine.codec import decode_event
 from opensqt.engine.events import Event
+from opensqt.engine.replay import Decision
 from opensqt.journal import statements
 from opensqt.journal.errors import JournalMisconfigured
 from opensqt.journal.postgres import Connection, connect, redacted, typed_errors
+from opensqt.journal.rows import decision_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,13 @@ class JournalReader:
 
     async def events(self, bot_uid: str, *, after_seq: int = 0, limit: int = 500) -> list[tuple[int, Event]]:
         """The log, with sequence numbers."""
+        decisions = await self.decisions(bot_uid, after_seq=after_seq, limit=limit)
+        return [(seq, decision.event) for seq, decision in decisions]
+
+    async def decisions(self, bot_uid: str, *, after_seq: int = 0, limit: int = 500) -> list[tuple[int, Decision]]:
+        """The log with what the engine wanted, with sequence numbers. Raises UnreadableError."""
         rows = await self._fetch(statements.EVENTS, bot_uid, after_seq, limit)
-        return [(row["seq"], decode_event(json.loads(row["event"]))) for row in rows]
+        return [(row["seq"], decision_of(row)) for row in rows]
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
         with typed_errors(self._dsn):

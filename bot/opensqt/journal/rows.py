@@ -1,14 +1,15 @@
-"""What one commit writes: the engine's events and actions as columns, ready for `unnest`."""
+"""What one commit writes: the engine's events and actions as columns, ready for `unnest`; and what is read again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from opensqt.engine.actions import Action, Place
-from opensqt.engine.codec import encode_event
-from opensqt.engine.events import Event, OrderFilled, OrderNotFound, OrderReported, OrderState, PlaceFailed
+from opensqt.engine.actions import Place
+from opensqt.engine.codec import decode_action, decode_event, encode_action, encode_event
+from opensqt.engine.events import OrderFilled, OrderNotFound, OrderReported, OrderState, PlaceFailed
+from opensqt.engine.replay import Decision
 
 NOT_FOUND = "NotFound"
 """Looked up, and the exchange has no such order."""
@@ -23,14 +24,16 @@ class Rows:
 
     times: list[int]
     events: list[str]
+    actions: list[str]
     parts: dict[str, list[list[Any]]]
 
     @classmethod
-    def of(cls, events: Sequence[Event], actions: Sequence[Action], first_seq: int) -> "Rows":
-        placed = {action.client_id: _placed(action) for action in actions if isinstance(action, Place)}
+    def of(cls, decisions: Sequence[Decision], first_seq: int) -> "Rows":
+        placed: dict[str, tuple[Any, ...]] = {}
         reported: dict[str, tuple[Any, ...]] = {}
         filled = []
-        for seq, event in enumerate(events, first_seq):
+        for seq, (event, actions) in enumerate(decisions, first_seq):
+            placed |= {action.client_id: _placed(action) for action in actions or () if isinstance(action, Place)}
             if isinstance(event, OrderFilled):
                 filled.append(_filled(seq, event))
             elif isinstance(event, OrderReported):
@@ -41,8 +44,9 @@ class Rows:
                 _report(reported, seq, event.client_id, PLACE_FAILED, 0)
         parts = {"placed": placed.values(), "reported": reported.values(), "filled": filled}
         return cls(
-            [event.time for event in events],
-            [json.dumps(encode_event(event), separators=(",", ":")) for event in events],
+            [event.time for event, _ in decisions],
+            [_text(encode_event(event)) for event, _ in decisions],
+            [_text([encode_action(action) for action in actions or ()]) for _, actions in decisions],
             {name: [list(column) for column in zip(*rows, strict=True)] for name, rows in parts.items() if rows},
         )
 
@@ -62,3 +66,13 @@ def _report(reported: dict[str, tuple[Any, ...]], seq: int, client_id: str, stat
 
 def _filled(seq: int, fill: OrderFilled) -> tuple[Any, ...]:
     return fill.trade_id, fill.client_id, seq, fill.time, fill.price, fill.lots, Decimal(fill.fee), fill.maker
+
+
+def decision_of(row: Mapping[str, Any]) -> Decision:
+    """A row of `events`. Raises UnreadableError for what this release does not know."""
+    actions = None if row["actions"] is None else [decode_action(each) for each in json.loads(row["actions"])]
+    return Decision(decode_event(json.loads(row["event"])), actions)
+
+
+def _text(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"))

@@ -25,9 +25,9 @@ WITH fence AS (
     WHERE bot_uid = $1 AND epoch = $2 AND last_seq = $3
     RETURNING bot_uid
 ), logged AS (
-    INSERT INTO opensqt.events (bot_uid, seq, epoch, time, event)
-    SELECT bot_uid, $3 + row.number, $2, row.time, row.event
-    FROM fence, unnest($4::bigint[], $5::json[]) WITH ORDINALITY AS row (time, event, number)
+    INSERT INTO opensqt.events (bot_uid, seq, epoch, time, event, actions)
+    SELECT bot_uid, $3 + row.number, $2, row.time, row.event, row.actions
+    FROM fence, unnest($4::bigint[], $5::json[], $6::json[]) WITH ORDINALITY AS row (time, event, actions, number)
 )"""
 
 _PLACED = """
@@ -65,9 +65,9 @@ PARTS: dict[str, tuple[tuple[str, ...], str]] = {
 def append(parts: tuple[str, ...]) -> str:
     """The append with these parts; each part that it has costs time, whether there is anything in it or not.
 
-    Parameters: bot uid, epoch, last seq, times and events (arrays), then the columns of each part (arrays).
+    Parameters: bot uid, epoch, last seq; times, events and their actions (arrays); the columns of each part (arrays).
     """
-    statement, number = _LOGGED, 6
+    statement, number = _LOGGED, 7
     for part in parts:
         types, insert = PARTS[part]
         columns = ", ".join(f"${number + place}::{kind}[]" for place, kind in enumerate(types))
@@ -95,7 +95,7 @@ SELECT count(*) FROM fence
 
 NEWEST_SNAPSHOT = "SELECT seq, snapshot FROM opensqt.snapshots WHERE bot_uid = $1 ORDER BY seq DESC LIMIT 1"
 
-EVENTS = "SELECT seq, epoch, event FROM opensqt.events WHERE bot_uid = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+EVENTS = "SELECT seq, epoch, event, actions FROM opensqt.events WHERE bot_uid = $1 AND seq > $2 ORDER BY seq LIMIT $3"
 
 _FILL = """
 SELECT fill.seq, fill.time, fill.trade_id, fill.client_id, placed.side, fill.price, fill.lots, fill.fee, fill.maker

@@ -17,6 +17,7 @@ from opensqt.connector.retry import Backoff
 from opensqt.engine.actions import Action
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import AccountReported, CandleChanged, ClockTicked, Event, PositionReported, PriceChanged
+from opensqt.engine.replay import Decision
 from opensqt.journal.errors import JournalMisconfigured, JournalUnreachable
 from opensqt.journal.journal import Journal
 from opensqt.runtime.clock import MarketClock
@@ -106,22 +107,22 @@ class EventLoop:
 
     async def handle(self, events: Iterable[Event]) -> list[Action]:
         """Takes the events to the engine and the journal; returns the actions, which may now be carried out."""
-        logged: list[Event] = []
+        logged: list[Decision] = []
         actions: list[Action] = []
         handled = list(events)
         for event in handled:
             wanted = self._engine.on(event)
             if self._engine.dirty or wanted:
                 if self._unlogged_price is not None:
-                    logged.append(self._unlogged_price)
+                    logged.append(Decision(self._unlogged_price, ()))
                     self._unlogged_price = None
-                logged.append(event)
+                logged.append(Decision(event, wanted))
                 actions += wanted
             elif isinstance(event, PriceChanged):
                 self._unlogged_price = event
         if logged:
-            await self._commit(logged, actions)
-            self._observer.committed(logged, actions)
+            await self._commit(logged)
+            self._observer.committed([decision.event for decision in logged], actions)
             await self._snapshot_if_due(len(logged))
         self._answer(handled)
         self._observer.advanced()
@@ -161,18 +162,18 @@ class EventLoop:
         except TimeoutError:
             pass
 
-    async def _commit(self, events: Sequence[Event], actions: Sequence[Action]) -> None:
+    async def _commit(self, decisions: Sequence[Decision]) -> None:
         """Tries until it is done: until then nothing is carried out."""
         delays = COMMITS.delays(self._random.uniform)
         while True:
             try:
                 with self._commit_seconds.time():
-                    await self._journal.append(events, actions)
+                    await self._journal.append(decisions)
             except (JournalUnreachable, JournalMisconfigured) as error:
                 seconds = next(delays)
                 reason = "Unreachable" if isinstance(error, JournalUnreachable) else "Misconfigured"
                 self._probes.unhealthy(JOURNAL, reason, f"nothing is placed until it is back: {error}")
-                log.warning("commit_failed", error=str(error), events=len(events), retry_seconds=round(seconds, 2))
+                log.warning("commit_failed", error=str(error), events=len(decisions), retry_seconds=round(seconds, 2))
                 await asyncio.sleep(seconds)
             else:
                 self._probes.healthy(JOURNAL)

@@ -10,9 +10,11 @@ import structlog
 from opensqt.api.gridbot import GridBotSpec, RunState
 from opensqt.connector.client import ExchangeClient
 from opensqt.connector.venue import VenueError
+from opensqt.engine.actions import Severity
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Configured, Goal
 from opensqt.engine.market import Market
+from opensqt.engine.replay import Difference
 from opensqt.journal.errors import Fenced, JournalDiverged
 from opensqt.journal.journal import Journal
 from opensqt.runtime.board import StatusBoard
@@ -140,7 +142,9 @@ class BotProcess:
         translation = Translation(rules)
         await startup.prepare(self._client, journal.epoch, lambda: self._requested is not None and self._requested.ends)
         account = await startup.account(self._client)
-        engine = await startup.engine(translation, recovered)
+        engine, differences = await startup.engine(translation, recovered)
+        if differences:
+            self._tell_differences(differences, len(recovered.decisions))
         self._clock = frozen_clock() if connector.capabilities.lockstep else MarketClock()
         self._clock.saw(max(account.time_us, engine.view().time))
         trading = Trading(
@@ -165,6 +169,15 @@ class BotProcess:
         configured = self._configured(request, translation.market) if request else None
         self._market, self._trading = translation.market, trading
         await trading.run(configured, account)
+
+    def _tell_differences(self, differences: list[Difference], replayed: int) -> None:
+        orders = sum(len(difference.orders) for difference in differences)
+        message = (
+            f"this release decides otherwise on {len(differences)} of the {replayed} events since the last snapshot; "
+            f"{orders} orders that it would not have sent are looked up and cancelled"
+        )
+        log.warning("notice", reason="DecisionsDiffer", message=message)
+        self._notices.add(Severity.WARNING, "DecisionsDiffer", message)
 
     def _newest_request(self, logged: int) -> Request | None:
         """What is newer than the log: what the bot was given while it started, or what its environment says."""

@@ -12,9 +12,10 @@ from opensqt.api.gridbot import GridBot
 from opensqt.connector.client import Caller, ConnectorStatus, ExchangeClient
 from opensqt.connector.retry import Backoff
 from opensqt.connector.venue import Account, SymbolRules, VenueError
-from opensqt.engine.engine import Engine
+from opensqt.engine.engine import Engine, check_units
 from opensqt.engine.events import Remedy
 from opensqt.engine.json_form import UnreadableError
+from opensqt.engine.replay import Difference, repeat
 from opensqt.journal.errors import JournalDiverged, JournalMisconfigured, JournalUnreachable
 from opensqt.journal.journal import Journal, Recovered
 from opensqt.runtime.board import StatusBoard
@@ -132,25 +133,39 @@ class Startup:
 
         await self._until(ask)
 
-    async def engine(self, translation: Translation, recovered: Recovered) -> Engine:
-        """The engine as it was after the last event that was committed."""
-        uid = self._bot.metadata.uid
+    async def engine(self, translation: Translation, recovered: Recovered) -> tuple[Engine, list[Difference]]:
+        """The engine as it was after the last event that was committed, with all orders that were sent by then.
+
+        And where it decides otherwise than the one that wrote the log: another release, after a crash.
+        """
+        uid, market = self._bot.metadata.uid, translation.market
 
         async def restore() -> Engine | Trouble:
             try:
                 if recovered.snapshot is None:
-                    return Engine(translation.market, uid)
-                return Engine.restore(translation.market, uid, recovered.snapshot)
+                    return Engine(market, uid)
+                return Engine.restore(market, uid, recovered.snapshot)
             except (UnreadableError, ValueError) as error:
                 return Trouble("JournalUnreadable", str(error), True)
 
         engine = await self._until(restore)
-        for number, event in enumerate(recovered.events, 1):
-            engine.on(event)
+        differences = []
+        for number, decision in enumerate(recovered.decisions, 1):
+            if difference := repeat(engine, decision):
+                differences.append(difference)
             if number % REPLAYED_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        log.info("recovered", snapshot_seq=recovered.snapshot_seq, events=len(recovered.events))
-        return engine
+
+        async def check() -> bool | Trouble:
+            try:
+                check_units(engine.market.units, market)
+            except UnreadableError as error:
+                return Trouble("JournalUnreadable", str(error), True)
+            return True
+
+        await self._until(check)
+        log.info("recovered", snapshot_seq=recovered.snapshot_seq, events=len(recovered.decisions))
+        return engine, differences
 
     async def _until(self, step: Callable[[], Awaitable[Result | Trouble]]) -> Result:
         quick, slow = WAITS.delays(self._random.uniform), PERSON_WAITS.delays(self._random.uniform)

@@ -18,6 +18,7 @@ from opensqt.engine.events import Configured, Event, OrderFilled, Started
 from opensqt.journal.journal import Journal
 from opensqt.runtime.board import StatusBoard
 from opensqt.runtime.book import Book
+from opensqt.runtime.build import engine_build
 from opensqt.runtime.candle_feeds import CandleFeeds, wanted_candles
 from opensqt.runtime.clock import MarketClock
 from opensqt.runtime.dispatcher import Dispatcher
@@ -105,7 +106,8 @@ class Trading:
 
     async def run(self, configured: Configured | None, account: Account) -> None:
         """Trades from the epoch's first event on. Raises `Fenced`, `JournalDiverged`, in an exception group."""
-        self.loop.put(Started(self._around.clock.now(), self._around.journal.epoch))
+        market = self._around.translation.market
+        self.loop.put(Started(self._around.clock.now(), self._around.journal.epoch, market, engine_build()))
         if configured is not None:
             self.loop.put(configured)
         self.loop.put(self._around.translation.account(account))
