@@ -136,6 +136,9 @@ class Face(ABC):
     def news(self, connection: Connection, change: Change) -> Iterable[Any]:
         """What a connection is told of a change."""
 
+    def gone(self, connection: Connection) -> None:  # noqa: B027 - most exchanges do nothing then
+        """A WebSocket has ended."""
+
     def rate_headers(self, call: Call) -> dict[str, str]:
         return {}
 
@@ -350,6 +353,7 @@ class Face(ABC):
                 await self.said(connection, text)
         finally:
             self.connections.remove(connection)
+            self.gone(connection)
             with contextlib.suppress(Exception):
                 await connection.close()
         return socket

@@ -227,7 +227,7 @@ class DeadManSwitch(Model):
         default=True, description="Where the exchange has one: docs/exchanges.md says which, and what it covers."
     )
     timeout_seconds: Integer = Field(
-        default=60, ge=10, le=120, description="Silence after which the orders go; renewed four times as often."
+        default=60, ge=10, le=120, description="Silence after which the orders go; renewed three times as often."
     )
 
 

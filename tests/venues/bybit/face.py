@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 from opensqt.api.connector import Exchange
 from tests.venues.bybit import errors, records
-from tests.venues.bybit.streams import Streams
+from tests.venues.bybit.streams import DCP, Streams
 from tests.venues.core import Change, Core
 from tests.venues.faults import Operation
 from tests.venues.keys import Key
-from tests.venues.listing import Force, Intent, Listing, Order
+from tests.venues.listing import Ended, Force, Intent, Listing, Order
 from tests.venues.refusals import Reason, RefusalError
 from tests.venues.server import Call, Face, Route
 from tests.venues.sockets import Connection
@@ -49,6 +49,7 @@ class BybitFace(Face):
     def __init__(self) -> None:
         super().__init__(Core(LISTINGS, late_post_only=True), limit=600)
         self.streams = Streams(self.core, self.keys)
+        self.dcp_enabled = True
 
     def routes(self) -> Iterable[Route]:
         yield Route("GET", "/v5/market/time", Operation.TIME, self._time, signed=False)
@@ -66,6 +67,7 @@ class BybitFace(Face):
         yield Route("POST", "/v5/order/cancel-batch", Operation.CANCEL, self._cancel_batch, trading=True)
         yield Route("POST", "/v5/order/cancel-all", Operation.CANCEL_ALL, self._cancel_all, trading=True)
         yield Route("POST", "/v5/order/disconnected-cancel-all", Operation.DEAD_MAN, self._dead_man, trading=True)
+        yield Route("GET", "/v5/account/query-dcp-info", Operation.DEAD_MAN, self._query_dcp)
         yield Route("GET", "/v5/order/realtime", Operation.ORDER, self._realtime)
         yield Route("GET", "/v5/order/history", Operation.FINISHED_ORDERS, self._history)
         yield Route("GET", "/v5/execution/list", Operation.FILLS, self._executions)
@@ -116,6 +118,14 @@ class BybitFace(Face):
 
     async def said(self, connection: Connection, text: str) -> None:
         await self.streams.said(connection, text)
+        if DCP in connection.topics:
+            self.dead_man.stop("DERIVATIVES")
+
+    def gone(self, connection: Connection) -> None:
+        """The count starts when the last private WebSocket that has subscribed to its topic has ended."""
+        if DCP in connection.topics and self.dcp_enabled and not self.subscribed(DCP):
+            seconds = self.dead_man.set_to.get("DERIVATIVES", 10)
+            self.dead_man.set("DERIVATIVES", seconds, lambda: self.core.cancel_all(None, Ended.DEAD_MAN))
 
     def news(self, connection: Connection, change: Change) -> Iterable[Any]:
         return self.streams.news(connection, change)
@@ -265,6 +275,12 @@ class BybitFace(Face):
             raise RefusalError(Reason.BAD_PARAMETER, "timeWindow")
         self.dead_man.set_to["DERIVATIVES"] = seconds
         return {}
+
+    def _query_dcp(self, call: Call) -> Any:
+        """DCP is there for accounts for which Bybit has switched it on."""
+        window = str(int(self.dead_man.set_to.get("DERIVATIVES", 10)))
+        infos = [{"product": "DERIVATIVES", "dcpStatus": "ON", "timeWindow": window}]
+        return {"dcpInfos": infos if self.dcp_enabled else []}
 
     def _realtime(self, call: Call) -> Any:
         """Open & closed orders: by id whatever its state, among the last 500 closed; otherwise the open ones."""

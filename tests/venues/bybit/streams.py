@@ -12,7 +12,10 @@ from tests.venues.keys import Key
 from tests.venues.sockets import Connection
 
 Json = dict[str, Any]
-PRIVATE_TOPICS = {"order", "order.linear", "execution", "execution.linear", "position", "position.linear", "wallet"}
+DCP = "dcp.future"
+PRIVATE_TOPICS = {
+    "order", "order.linear", "execution", "execution.linear", "position", "position.linear", "wallet", DCP,
+}  # fmt: skip
 
 
 class Streams:

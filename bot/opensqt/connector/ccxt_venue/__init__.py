@@ -16,6 +16,7 @@ def create(spec: ExchangeConnectorSpec, credentials_dir: Path, *, endpoint: str 
     Raises `ValueError` where `endpoint` (or the environment variable in its place) is not on loopback.
     """
     # ccxt's part is imported by whom needs it: a paper connector does without.
+    from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch  # noqa: PLC0415
     from opensqt.connector.ccxt_venue.exchanges import DIALECTS  # noqa: PLC0415
     from opensqt.connector.ccxt_venue.loader import check_endpoint  # noqa: PLC0415
     from opensqt.connector.ccxt_venue.session import Session  # noqa: PLC0415
@@ -32,4 +33,4 @@ def create(spec: ExchangeConnectorSpec, credentials_dir: Path, *, endpoint: str 
         endpoint=simulator,
         allow_withdrawal=spec.allow_withdrawal_permission,
     )
-    return CcxtVenue(session)
+    return CcxtVenue(session, DeadManSwitch(session, spec.dead_man_switch))

@@ -3,12 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum, auto
 from typing import Any, ClassVar, Literal
 
 from opensqt.connector.venue import Account, Capabilities
 from opensqt.engine.events import Remedy
 
 Json = dict[str, Any]
+
+
+class Guard(Enum):
+    """What an exchange's dead-man switch watches, and whose orders it cancels."""
+
+    NONE = auto()
+    ACCOUNT = auto()
+    """A count-down that cancels all orders of the account."""
+    SYMBOL = auto()
+    """One for each symbol."""
+    CONNECTION = auto()
+    """It starts to count when the last private WebSocket that asks for it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,7 @@ class Profile:
     orders_page: int | None = 100
     silence: float = 30.0
     reasons: Mapping[str, str] = field(default_factory=dict)
-    dead_man_switch: str = ""
+    guard: Guard = Guard.NONE
     weaknesses: tuple[str, ...] = ()
 
     @property
@@ -189,6 +202,14 @@ class Dialect:
 
     async def set_leverage(self, exchange: Any, symbol: str, leverage: int) -> None:
         await exchange.set_leverage(leverage, symbol)
+
+    async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
+        """Counts `seconds` anew, 0 switches it off; what is wrong with it nevertheless, empty where nothing is."""
+        raise NotImplementedError
+
+    async def hold_dead_man_switch(self, exchange: Any) -> None:
+        """Keeps up the connection that it watches; ends, or raises, when that is gone."""
+        raise NotImplementedError
 
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         return KeyRights()

@@ -8,6 +8,7 @@ from typing import Any
 
 from opensqt.connector.ccxt_venue import convert
 from opensqt.connector.ccxt_venue.budget import Priority
+from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch
 from opensqt.connector.ccxt_venue.dialect import Json
 from opensqt.connector.ccxt_venue.fills import Fills
 from opensqt.connector.ccxt_venue.rights import weaknesses
@@ -39,10 +40,11 @@ ACCOUNT_SECONDS = 15.0
 class CcxtVenue:
     """Linear perpetuals in USDT, one-way position mode, cross margin."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, dead_man_switch: DeadManSwitch) -> None:
         self.name = session.dialect.profile.name
         self._session = session
-        self._noted: tuple[str, ...] = ()
+        self._dead_man_switch = dead_man_switch
+        self._noted: tuple[object, ...] = ()
         self._capabilities = session.dialect.profile.capabilities
         self._trading = Trading(session)
         self._fills = Fills(session)
@@ -52,17 +54,21 @@ class CcxtVenue:
 
     @property
     def capabilities(self) -> Capabilities:
-        noted = weaknesses(self._session.rights)
+        switch, rights = self._dead_man_switch, self._session.rights
+        noted = switch.active, switch.weaknesses, rights
         if noted != self._noted:
             self._noted = noted
             known = self._session.dialect.profile.capabilities
-            self._capabilities = replace(known, weaknesses=known.weaknesses + noted)
+            found = switch.weaknesses + weaknesses(rights) + known.weaknesses
+            self._capabilities = replace(known, dead_man_switch=switch.active, weaknesses=found)
         return self._capabilities
 
     async def open(self) -> None:
         await self._session.open()
+        self._dead_man_switch.start()
 
     async def close(self) -> None:
+        await self._dead_man_switch.stop()
         await self._session.close()
 
     def health(self) -> VenueHealth:
@@ -129,6 +135,7 @@ class CcxtVenue:
     async def place(self, orders: Sequence[NewOrder]) -> list[VenueOrder | Failure]:
         self._check_count(orders, self.capabilities.place_batch_limit)
         markets: list[Json] = [await self._checked(order.symbol, Priority.ENTRY) for order in orders]
+        self._dead_man_switch.watch_over({order.symbol for order in orders})
         placed = await self._trading.place(orders, markets)
         self._fills.learn(placed)
         return placed
@@ -159,6 +166,7 @@ class CcxtVenue:
 
     async def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
         await self._known(symbols)
+        self._dead_man_switch.watch_over(symbols)
         async for item in self._streams.orders(symbols):
             yield item
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.dialect import Dialect, Guard, Json, KeyRights, Profile, Rejection, decimal, first
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -69,7 +69,7 @@ class Binance(Dialect):
         cancel_answers_whole_order=True,
         fills_page=1000,
         orders_page=None,
-        dead_man_switch="POST /fapi/v1/countdownCancelAll, per symbol",
+        guard=Guard.SYMBOL,
         weaknesses=(
             "a client id is refused a second time only while its first order is open",
             "an order that was cancelled without a fill can be looked up for 3 days only",
@@ -102,6 +102,13 @@ class Binance(Dialect):
 
     async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
         await exchange.cancel_orders([], symbol, {"clientOrderIds": list(client_ids)})
+
+    async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
+        for symbol in symbols:
+            await exchange.fapiPrivatePostCountdownCancelAll(
+                {"symbol": exchange.market(symbol)["id"], "countdownTime": seconds * 1000}
+            )
+        return ""
 
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         config = await exchange.fapiPrivateGetAccountConfig()

@@ -79,7 +79,6 @@ class Bitget(Dialect):
         },
         batch_of_one_symbol=True,
         reasons={"40014": "MissingPermission", "40018": "AddressNotAllowed"},
-        dead_man_switch="unified accounts only",
         weaknesses=(
             "classic accounts only, no unified trading account yet",
             "cancels go one by one: ccxt's batch cancel knows no client ids",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.dialect import Dialect, Guard, Json, KeyRights, Profile, Rejection, decimal, first
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -51,6 +51,8 @@ CODES = {
     "170222": Remedy.BACK_OFF,
 }
 _UNCHANGED = frozenset({"110043"})
+_PRODUCT, _TOPIC = "DERIVATIVES", "dcp.future"
+"""Of the dead-man switch."""
 
 
 class Bybit(Dialect):
@@ -74,7 +76,7 @@ class Bybit(Dialect):
             "unifiedMarginStatus": 6,
         },
         reasons={"10005": "MissingPermission", "10010": "AddressNotAllowed"},
-        dead_man_switch="POST /v5/order/disconnected-cancel-all",
+        guard=Guard.CONNECTION,
         weaknesses=(
             "unified accounts only",
             "a crossing post-only order is accepted first and cancelled a moment later",
@@ -152,6 +154,19 @@ class Bybit(Dialect):
         except Exception as error:
             if not any(code in str(error) for code in _UNCHANGED):
                 raise
+
+    async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
+        if not seconds:
+            return ""  # it cannot be set to 0; whoever does not subscribe to its topic is not watched
+        await exchange.privatePostV5OrderDisconnectedCancelAll({"product": _PRODUCT, "timeWindow": seconds})
+        told = (await exchange.privateGetV5AccountQueryDcpInfo()).get("result", {}).get("dcpInfos") or ()
+        status: Json = next((info for info in told if info.get("product") == _PRODUCT), {})
+        return "" if status.get("dcpStatus") == "ON" else "Bybit switches it on for an account on request only"
+
+    async def hold_dead_man_switch(self, exchange: Any) -> None:
+        url = await exchange.get_url_by_market_type(None, True, "watchOrders")
+        await exchange.authenticate(url)
+        await exchange.watch_topics(url, [_TOPIC], [_TOPIC])
 
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         if not live:

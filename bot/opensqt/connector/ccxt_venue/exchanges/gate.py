@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.dialect import Dialect, Guard, Json, KeyRights, Profile, Rejection, decimal, first
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -85,7 +85,7 @@ class Gate(Dialect):
             "FORBIDDEN": "MissingPermission",
             "IP_FORBIDDEN": "AddressNotAllowed",
         },
-        dead_man_switch="POST /futures/usdt/countdown_cancel_all",
+        guard=Guard.ACCOUNT,
         weaknesses=(
             "a finished order answers to its client id for a minute; later the last 500 finished ones are searched",
             "a client id may be taken twice: the connector looks it up before it sends it again",
@@ -169,6 +169,10 @@ class Gate(Dialect):
 
     async def set_leverage(self, exchange: Any, symbol: str, leverage: int) -> None:
         await exchange.set_leverage(leverage, symbol, {"marginMode": "cross"})
+
+    async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
+        await exchange.privateFuturesPostSettleCountdownCancelAll({"settle": "usdt", "timeout": seconds})
+        return ""
 
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         if not live:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.dialect import Dialect, Guard, Json, KeyRights, Profile, Rejection, decimal, first
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -88,7 +88,7 @@ class Okx(Dialect):
             "50030": "MissingPermission",
             "51010": "MissingPermission",
         },
-        dead_man_switch="POST /api/v5/trade/cancel-all-after",
+        guard=Guard.ACCOUNT,
         weaknesses=(
             "no cancel-all: open orders are listed and cancelled in batches",
             "a crossing post-only order is accepted first and cancelled a moment later",
@@ -150,6 +150,10 @@ class Okx(Dialect):
 
     def order_params(self) -> Json:
         return {"tdMode": "cross"}
+
+    async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
+        await exchange.cancel_all_orders_after(seconds * 1000)
+        return ""
 
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         config = first((await exchange.privateGetAccountConfig()).get("data"))
