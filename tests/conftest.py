@@ -1,3 +1,5 @@
+import gzip
+
 """Fixtures of all tests: a PostgreSQL with a fresh database for each test, and the real candles."""
 
 import asyncio
@@ -59,3 +61,17 @@ def candle_file() -> Callable[[str], Path]:
         return file
 
     return path
+
+
+@pytest.fixture
+def candle_part(candle_file: Callable[[str], Path], tmp_path: Path) -> Callable[[str, int], Path]:
+    """The first minutes of real candles, as a file of their own."""
+
+    def part(name: str, minutes: int) -> Path:
+        with gzip.open(candle_file(name), "rt") as recorded:
+            lines = [next(recorded) for _ in range(minutes + 1)]
+        file = tmp_path / f"{name}-{minutes}.csv"
+        file.write_text("".join(lines))
+        return file
+
+    return part

@@ -9,10 +9,12 @@ from opensqt.connector.venue import (
     Account,
     Capabilities,
     Failure,
+    FundingPayment,
     Gap,
     Kline,
     MarketProgress,
     NewOrder,
+    OrderUpdate,
     Position,
     Price,
     SymbolRules,
@@ -59,6 +61,7 @@ class ScriptedVenue:
             "place": lambda orders: [order(new.client_id) for new in orders],
             "cancel": lambda _, ids: [order(client_id, OrderState.CANCELLED) for client_id in ids],
             "prepare": None,
+            "funding": [],
         }
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self._health = READY
@@ -122,6 +125,9 @@ class ScriptedVenue:
     async def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
         return self._answer("klines", symbol, interval, limit)  # type: ignore[no-any-return]
 
+    async def funding(self, symbol: str, since_us: int) -> list[FundingPayment]:
+        return list(self._answer("funding", symbol, since_us))
+
     async def prepare(self, symbol: str, leverage: int) -> None:
         self._answer("prepare", symbol, leverage)
 
@@ -137,7 +143,7 @@ class ScriptedVenue:
     def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
         return self._watch("klines", f"{symbols[0]} {interval}")
 
-    def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+    def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[OrderUpdate | Gap]:
         return self._watch("orders", symbols[0])
 
     def watch_account(self) -> AsyncIterator[Account | Gap]:

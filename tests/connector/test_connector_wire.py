@@ -10,9 +10,11 @@ from opensqt.connector.venue import (
     Account,
     Capabilities,
     Failure,
+    FundingPayment,
     Kline,
     MarketProgress,
     NewOrder,
+    OrderUpdate,
     Position,
     Price,
     SymbolRules,
@@ -69,12 +71,17 @@ def test_results(outcome: VenueOrder | Failure) -> None:
             assert wire.order_from_proto(result.order) == outcome
 
 
-@given(orders | fills)
-def test_order_updates(update: VenueOrder | VenueFill) -> None:
+payments = st.builds(FundingPayment, words, words, signed, words, st.none() | signed, times)
+
+
+@given(orders | fills | payments)
+def test_order_updates(update: OrderUpdate) -> None:
     message = wire.order_update_to_proto(7, update)
     assert message.sequence == 7
     if isinstance(update, VenueFill):
         assert wire.fill_from_proto(message.fill) == update
+    elif isinstance(update, FundingPayment):
+        assert wire.funding_from_proto(message.funding) == update
     else:
         assert wire.order_from_proto(message.order) == update
 

@@ -12,6 +12,7 @@ from opensqt.connector.venue import (
     Failure,
     Gap,
     NewOrder,
+    OrderUpdate,
     Price,
     Venue,
     VenueError,
@@ -301,7 +302,7 @@ async def test_the_order_stream_brings_orders_and_fills(venue: Venue, face: Bina
     await stream.aclose()  # type: ignore[attr-defined]
 
 
-def ok_orders(items: list[VenueOrder | VenueFill | Gap]) -> list[VenueOrder]:
+def ok_orders(items: list[OrderUpdate | Gap]) -> list[VenueOrder]:
     return [item for item in items if isinstance(item, VenueOrder)]
 
 

@@ -10,9 +10,11 @@ from opensqt.connector.venue import (
     Account,
     Capabilities,
     Failure,
+    FundingPayment,
     Gap,
     Kline,
     NewOrder,
+    OrderUpdate,
     Position,
     Price,
     SymbolRules,
@@ -53,6 +55,7 @@ class SimulatedVenue:
         self.time_us = START_US
         self.orders: dict[str, VenueOrder] = {}
         self.trades: list[VenueFill] = []
+        self.payments: list[FundingPayment] = []
         self.placements: list[str] = []
         """Client ids as they arrived, refused ones too."""
         self.accepted: list[str] = []
@@ -81,6 +84,13 @@ class SimulatedVenue:
 
     def gap(self, stream: str, reason: str = "test") -> None:
         self._tell(stream, Gap(reason))
+
+    def fund(self, amount: str) -> None:
+        """Funding is paid; it is told unless updates are hidden."""
+        number = len(self.payments) + 1
+        payment = FundingPayment(SYMBOL, f"f{number}", Decimal(amount), "USDT", self.position, self.time_us)
+        self.payments.append(payment)
+        self._tell_order(payment)
 
     def say(self, health: VenueHealth) -> None:
         self.ready = health
@@ -132,6 +142,9 @@ class SimulatedVenue:
     async def fills(self, symbol: str, since_us: int) -> list[VenueFill]:
         return [fill for fill in self.trades if fill.time_us >= since_us]
 
+    async def funding(self, symbol: str, since_us: int) -> list[FundingPayment]:
+        return [payment for payment in self.payments if payment.time_us >= since_us]
+
     async def prepare(self, symbol: str, leverage: int) -> None:
         if leverage > RULES.max_leverage:
             raise VenueError(Failure(Remedy.FIX_REQUEST, f"leverage {leverage} is above {RULES.max_leverage}"))
@@ -149,7 +162,7 @@ class SimulatedVenue:
     def watch_prices(self, symbols: Sequence[str]) -> AsyncIterator[Price | Gap]:
         return self._watch("price", self.price())
 
-    def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+    def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[OrderUpdate | Gap]:
         return self._watch("orders")
 
     def watch_account(self) -> AsyncIterator[Account | Gap]:
@@ -229,7 +242,7 @@ class SimulatedVenue:
         self._tell_order(fill)
         self._tell_order(filled)
 
-    def _tell_order(self, update: VenueOrder | VenueFill) -> None:
+    def _tell_order(self, update: OrderUpdate) -> None:
         if not self.hide:
             self._tell("orders", update)
 

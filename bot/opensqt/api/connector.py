@@ -15,6 +15,7 @@ from opensqt.api.schema import (
     PositiveDecimal,
     Rule,
     SecretKey,
+    SignedDecimal,
     Symbol,
     UnsignedDecimal,
     immutable,
@@ -108,6 +109,14 @@ class PaperMarket(Model):
         default="5",
         validate_default=True,
         description="Smallest value of an order that is not reduce-only, in quote currency.",
+    )
+    funding_rate: SignedDecimal = Field(
+        default="0",
+        validate_default=True,
+        description=(
+            "Funding in percent of the position's value, paid by longs to shorts every eight hours (00, 08, 16 UTC); "
+            'negative the other way round. The exchanges\' usual rate is "0.01".'
+        ),
     )
     candles: Candles | None = Field(default=None, description="Recorded market.")
     model: MarketModel | None = Field(

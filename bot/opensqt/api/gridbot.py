@@ -246,7 +246,7 @@ class OrdersStatus(Model):
 
 
 class PnlStatus(Model):
-    """In quote currency, net of fees."""
+    """In quote currency, net of fees and funding."""
 
     realised: SignedDecimal = Field(default="0", validate_default=True)
     unrealised: SignedDecimal = Field(default="0", validate_default=True)
@@ -254,6 +254,10 @@ class PnlStatus(Model):
     fees: SignedDecimal = Field(
         default="0", validate_default=True, description="Paid; negative where rebates exceed them."
     )
+    funding: SignedDecimal = Field(
+        default="0", validate_default=True, description="Paid on perpetuals; negative where more was received."
+    )
+    volume: UnsignedDecimal = Field(default="0", validate_default=True, description="Value of all fills.")
     drawdown: UnsignedDecimal = Field(default="0", validate_default=True, description="How far PnL is below its peak.")
 
 
@@ -307,10 +311,10 @@ class GridBot(Model):
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether it does what the spec asks"),
         Column("Breaker", ".status.breaker.state", "Circuit breaker"),
         Column("Position", ".status.position.quantity", "Base currency held, negative where short"),
-        Column("PnL", ".status.pnl.total", "Realised and unrealised, net of fees, in quote currency"),
+        Column("PnL", ".status.pnl.total", "Realised and unrealised, net of fees and funding, in quote currency"),
         Column("Connector", ".spec.connectorRef.name", "Exchange account"),
         Column("Age", ".metadata.creationTimestamp", "Age", type="date"),
-        Column("Realised", ".status.pnl.realised", "Realised PnL net of fees", priority=1),
+        Column("Realised", ".status.pnl.realised", "Realised PnL net of fees and funding", priority=1),
         Column("Buys", ".status.orders.buys", "Live buy orders", type="integer", priority=1),
         Column("Sells", ".status.orders.sells", "Live sell orders", type="integer", priority=1),
         Column("Fills", ".status.orders.fills", "Fills so far", type="integer", priority=1),

@@ -81,6 +81,8 @@ def _numbers(report: bot_pb2.Status) -> dict[str, PositionStatus | OrdersStatus 
             unrealised=unrealised,
             total=realised + unrealised,
             fees=_number(report.fees),
+            funding=_number(report.funding),
+            volume=abs(_number(report.volume)),
             drawdown=abs(_number(report.drawdown)),
         ),
     }

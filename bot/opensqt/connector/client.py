@@ -20,8 +20,10 @@ from opensqt.connector.venue import (
     Account,
     Capabilities,
     Failure,
+    FundingPayment,
     Kline,
     NewOrder,
+    OrderUpdate,
     Position,
     Price,
     SymbolRules,
@@ -81,7 +83,7 @@ class Step:
     """One step of the lockstep market: its updates came before its price."""
 
     number: int
-    updates: tuple[VenueOrder | VenueFill, ...]
+    updates: tuple[OrderUpdate, ...]
     price: Decimal | None
     time_us: int
     ended: bool
@@ -135,6 +137,11 @@ class ExchangeClient:
         answer = await self._ask(self._exchange.GetKlines, request)
         return [wire.kline_from_proto(symbol, kline) for kline in answer.klines]
 
+    async def funding(self, symbol: str, since_us: int) -> list[FundingPayment]:
+        """The account's funding of the symbol from `since_us` on, oldest first."""
+        answer = await self._ask(self._exchange.GetFunding, pb.GetFundingRequest(symbol=symbol, since_us=since_us))
+        return [wire.funding_from_proto(payment) for payment in answer.payments]
+
     async def prepare(self, caller: Caller, symbol: str, leverage: int) -> None:
         request = pb.PrepareSymbolRequest(caller=caller.to_proto(), symbol=symbol, leverage=leverage)
         await self._ask(self._exchange.PrepareSymbol, request)
@@ -164,9 +171,7 @@ class ExchangeClient:
             known = message.HasField("kline")
             yield Message(message.sequence, wire.kline_from_proto(message.symbol, message.kline) if known else None)
 
-    async def watch_orders(
-        self, symbol: str, client_id_prefix: str
-    ) -> AsyncGenerator[Message[VenueOrder | VenueFill], None]:
+    async def watch_orders(self, symbol: str, client_id_prefix: str) -> AsyncGenerator[Message[OrderUpdate], None]:
         request = pb.SubscribeOrdersRequest(symbols=[symbol], client_id_prefix=client_id_prefix)
         async for message in self._stream(self._exchange.SubscribeOrders, request):
             yield Message(message.sequence, _order_update(message))
@@ -226,12 +231,14 @@ class ExchangeClient:
         raise VenueError(Failure(Remedy.RETRY, "the connector ended the stream"))
 
 
-def _order_update(message: pb.SubscribeOrdersResponse) -> VenueOrder | VenueFill | None:
+def _order_update(message: pb.SubscribeOrdersResponse) -> OrderUpdate | None:
     match message.WhichOneof("update"):
         case "order":
             return wire.order_from_proto(message.order)
         case "fill":
             return wire.fill_from_proto(message.fill)
+        case "funding":
+            return wire.funding_from_proto(message.funding)
         case _:
             return None
 

@@ -101,6 +101,12 @@ class ExchangeService(Streams, stubs.ExchangeServiceServicer):
         return pb.GetKlinesResponse(klines=[wire.kline_to_proto(kline) for kline in klines])
 
     @unary
+    async def GetFunding(self, request: pb.GetFundingRequest) -> pb.GetFundingResponse:
+        require("symbol", request.symbol)
+        payments = await self._venue.funding(request.symbol, request.since_us)
+        return pb.GetFundingResponse(payments=[wire.funding_to_proto(payment) for payment in payments])
+
+    @unary
     async def PrepareSymbol(self, request: pb.PrepareSymbolRequest) -> pb.PrepareSymbolResponse:
         self._admit(request.caller)
         require("symbol", request.symbol)

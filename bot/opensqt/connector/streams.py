@@ -9,19 +9,9 @@ from opensqt.connector import wire
 from opensqt.connector.calls import stream
 from opensqt.connector.fanout import FanOut
 from opensqt.connector.metrics import SUBSCRIBERS
-from opensqt.connector.venue import (
-    Account,
-    Kline,
-    Position,
-    Price,
-    Venue,
-    VenueError,
-    VenueFill,
-    VenueOrder,
-)
+from opensqt.connector.venue import Account, FundingPayment, Kline, OrderUpdate, Position, Price, Venue, VenueError
 from opensqt.exchange.v1 import exchange_pb2 as pb
 
-OrderUpdate = VenueOrder | VenueFill
 T = TypeVar("T")
 
 
@@ -83,7 +73,7 @@ class Streams:
     async def SubscribeOrders(self, request: pb.SubscribeOrdersRequest) -> AsyncIterator[pb.SubscribeOrdersResponse]:
         prefix = request.client_id_prefix
         symbols = await self._known(request.symbols)
-        with self._orders.subscribe(symbols, lambda update: update.client_id.startswith(prefix)) as updates:
+        with self._orders.subscribe(symbols, partial(_concerns, prefix)) as updates:
             yield pb.SubscribeOrdersResponse(sequence=updates.number())
             async for sequence, update in updates.messages():
                 if update is None:
@@ -119,6 +109,10 @@ class Streams:
             return [rules.symbol for rules in await self._venue.symbols([])]
         await self._venue.symbols(symbols)
         return list(dict.fromkeys(symbols))
+
+
+def _concerns(prefix: str, update: OrderUpdate) -> bool:
+    return isinstance(update, FundingPayment) or update.client_id.startswith(prefix)
 
 
 def _same(_account: Account) -> str:

@@ -103,6 +103,26 @@ class VenueFill:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingPayment:
+    """What a position in a perpetual has cost (`amount` positive) or earned at a funding time.
+
+    `funding_id` is unique within the symbol; `quantity` is the account's signed position that it was reckoned on, None
+    where the exchange does not say.
+    """
+
+    symbol: str
+    funding_id: str
+    amount: Decimal
+    currency: str
+    quantity: Decimal | None
+    time_us: int
+
+
+OrderUpdate = VenueOrder | VenueFill | FundingPayment
+"""What the stream of orders brings: all that changes orders, position and wallet of a symbol."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     currency: str
     equity: Decimal
@@ -211,6 +231,9 @@ class Venue(Protocol):
     async def fills(self, symbol: str, since_us: int) -> list[VenueFill]:
         """Oldest first."""
 
+    async def funding(self, symbol: str, since_us: int) -> list[FundingPayment]:
+        """Oldest first; empty for spot."""
+
     async def prepare(self, symbol: str, leverage: int) -> None:
         """Sets leverage; refuses (FIX_REQUEST) a position mode other than one-way."""
 
@@ -227,7 +250,7 @@ class Venue(Protocol):
 
     def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]: ...
 
-    def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]: ...
+    def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[OrderUpdate | Gap]: ...
 
     def watch_account(self) -> AsyncIterator[Account | Gap]: ...
 

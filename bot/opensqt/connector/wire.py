@@ -11,9 +11,11 @@ from opensqt.connector.venue import (
     Account,
     Capabilities,
     Failure,
+    FundingPayment,
     Kline,
     MarketProgress,
     NewOrder,
+    OrderUpdate,
     Position,
     Price,
     SymbolRules,
@@ -337,7 +339,31 @@ def kline_from_proto(symbol: str, kline: pb.Kline) -> Kline:
     )
 
 
-def order_update_to_proto(sequence: int, update: VenueOrder | VenueFill) -> pb.SubscribeOrdersResponse:
+def funding_to_proto(payment: FundingPayment) -> pb.FundingPayment:
+    return pb.FundingPayment(
+        symbol=payment.symbol,
+        funding_id=payment.funding_id,
+        amount=f"{payment.amount:f}",
+        currency=payment.currency,
+        quantity="" if payment.quantity is None else f"{payment.quantity:f}",
+        time_us=payment.time_us,
+    )
+
+
+def funding_from_proto(payment: pb.FundingPayment) -> FundingPayment:
+    return FundingPayment(
+        symbol=payment.symbol,
+        funding_id=payment.funding_id,
+        amount=_decimal(payment.amount),
+        currency=payment.currency,
+        quantity=Decimal(payment.quantity) if payment.quantity else None,
+        time_us=payment.time_us,
+    )
+
+
+def order_update_to_proto(sequence: int, update: OrderUpdate) -> pb.SubscribeOrdersResponse:
+    if isinstance(update, FundingPayment):
+        return pb.SubscribeOrdersResponse(sequence=sequence, funding=funding_to_proto(update))
     if isinstance(update, VenueFill):
         return pb.SubscribeOrdersResponse(sequence=sequence, fill=fill_to_proto(update))
     return pb.SubscribeOrdersResponse(sequence=sequence, order=order_to_proto(update))

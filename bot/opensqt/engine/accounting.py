@@ -1,6 +1,6 @@
 """Money: what was paid for what is held, what was won, all in integers, nothing lost to rounding.
 
-At all times: realised + unrealised = sold - bought - fees + position at the last price, to the unit.
+At all times: realised + unrealised = sold - bought - fees - funding + position at the last price, to the unit.
 """
 
 from dataclasses import dataclass, field
@@ -40,11 +40,12 @@ class Holding:
 
 @dataclass(slots=True)
 class Ledger:
-    """The bot's totals. `total` is the sum of all holdings."""
+    """The bot's totals. `total` is the sum of all holdings; `realised` is net of `fees` and of `funding` paid."""
 
     total: Holding = field(default_factory=Holding)
     realised: int = 0
     fees: int = 0
+    funding: int = 0
     volume: int = 0
     fills: int = 0
     cycles: int = 0
@@ -61,6 +62,11 @@ class Ledger:
         self.fees += fee
         self.volume += notional
         return realised
+
+    def fund(self, amount: int) -> None:
+        """Books funding paid; received where negative."""
+        self.funding += amount
+        self.realised -= amount
 
     def exit_done(self, realised: int) -> None:
         """An exit order is over: one that lost counts up, any other starts the count again."""

@@ -17,6 +17,7 @@ from opensqt.engine.events import (
     Configured,
     Event,
     FeedChanged,
+    FundingPaid,
     Goal,
     LookUpFailed,
     OrderFilled,
@@ -27,6 +28,7 @@ from opensqt.engine.events import (
     PriceChanged,
     Started,
 )
+from opensqt.engine.funding import on_funding
 from opensqt.engine.grid import Grid, grid_of
 from opensqt.engine.json_form import UnreadableError, from_json, to_json
 from opensqt.engine.ladder import Ladder
@@ -122,6 +124,11 @@ class Engine:
         """Whether the goal was to stop or close, and nothing of this bot is left at the exchange."""
         return self._state.wound_down
 
+    @property
+    def funding_since(self) -> int:
+        """Funding from this time on (microseconds) may not have been counted; 0 where none can be due yet."""
+        return self._state.funding.last or self._state.funding.first_fill
+
     def view(self) -> EngineView:
         """What a status is made of, as of the last event."""
         return view_of(self._state, self._market, self._time)
@@ -162,6 +169,8 @@ class Engine:
                 self._on_price(turn, event)
             case OrderFilled():
                 lifecycle.on_filled(turn, event)
+            case FundingPaid():
+                on_funding(turn, event)
             case OrderReported():
                 lifecycle.on_reported(turn, event)
             case PlaceFailed():

@@ -128,6 +128,19 @@ class OrderFilled:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingPaid:
+    """Funding at a funding time: money paid (received where negative), counted once by id.
+
+    `lots` is the account's signed position that it was reckoned on; 0 where the exchange does not say.
+    """
+
+    time: int
+    funding_id: str
+    amount: int
+    lots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceFailed:
     """A placement failed; `retry_at` is the earliest time of another try."""
 
@@ -206,6 +219,7 @@ Event = (
     | PositionReported
     | OrderReported
     | OrderFilled
+    | FundingPaid
     | PlaceFailed
     | CancelFailed
     | OrderNotFound

@@ -54,6 +54,16 @@ class Mismatch:
 
 
 @dataclass(slots=True)
+class Funding:
+    """Which payments have been counted: the newest of their ids, the newest time, and the times of this bot's fills."""
+
+    ids: list[str] = field(default_factory=list)
+    last: int = 0
+    first_fill: int = 0
+    last_fill: int = 0
+
+
+@dataclass(slots=True)
 class State:
     """Durable: the same after the same log of events. Prices in ticks, money, microseconds; 0 where unknown."""
 
@@ -78,6 +88,7 @@ class State:
     mismatch: Mismatch = field(default_factory=Mismatch)
     strangers: list[str] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
+    funding: Funding = field(default_factory=Funding)
     breaker: Breaker = field(default_factory=Breaker)
     slots: Slots = field(default_factory=Slots)
     orders: Orders = field(default_factory=Orders)

@@ -34,6 +34,7 @@ def view_of(state: State, market: Market, time: int) -> EngineView:
         realised=ledger.realised,
         unrealised=ledger.unrealised(lot_value),
         fees=ledger.fees,
+        funding=ledger.funding,
         volume=ledger.volume,
         open_buys=sum(order.side is OrderSide.BUY for order in live),
         open_sells=sum(order.side is OrderSide.SELL for order in live),

@@ -77,9 +77,9 @@ class OrderView:
 class EngineView:
     """Prices in ticks (0: none yet), quantities in lots, amounts in money (10^-12 quote), times in microseconds.
 
-    `realised` is net of the fees of both legs; `unrealised` is the position at the last price less what was paid for
-    it, fees included; `entry_cost` is what was paid for the position without fees, so that its average entry price is
-    entry_cost / (position x tick_value) ticks.
+    `realised` is net of the fees of both legs and of funding paid; `unrealised` is the position at the last price less
+    what was paid for it, fees included; `entry_cost` is what was paid for the position without fees, so that its
+    average entry price is entry_cost / (position x tick_value) ticks.
     """
 
     time: int
@@ -95,6 +95,7 @@ class EngineView:
     realised: int
     unrealised: int
     fees: int
+    funding: int
     volume: int
     open_buys: int
     open_sells: int

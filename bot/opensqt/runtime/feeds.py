@@ -15,7 +15,7 @@ import structlog
 
 from opensqt.connector.client import ExchangeClient, Message
 from opensqt.connector.retry import RECONNECTS
-from opensqt.connector.venue import Account, Position, Price, VenueError, VenueFill, VenueOrder
+from opensqt.connector.venue import Account, OrderUpdate, Position, Price, VenueError
 from opensqt.engine.events import Event, FeedChanged
 from opensqt.runtime.clock import MarketClock
 from opensqt.runtime.probes import ORDER_FEED, PRICE_FEED, Probes
@@ -108,7 +108,10 @@ class Feeds:
         clock: MarketClock,
         probes: Probes,
         random: Random,
+        funding_since: Callable[[], int],
     ) -> None:
+        """`funding_since` says from when on (µs) funding may have been missed; 0 for never."""
+        self._funding_since = funding_since
         self._translation = translation
         self._put = put
         self._client = client
@@ -164,7 +167,7 @@ class Feeds:
         self._clock.saw(price.time_us)
         self._put(self._translation.price(price))
 
-    def _on_order(self, update: VenueOrder | VenueFill) -> None:
+    def _on_order(self, update: OrderUpdate) -> None:
         self._clock.saw(update.time_us)
         self._put(self._translation.update(update))
 
@@ -183,6 +186,9 @@ class Feeds:
         # The engine looks up what it knows of; an order that it does not know of shows only here.
         for order in await self._client.open_orders(self._translation.market.symbol, self._prefix):
             self._on_order(order)
+        if since := self._funding_since():
+            for payment in await self._client.funding(self._translation.market.symbol, since):
+                self._on_order(payment)
         self._healthy("orders", ORDER_FEED)
 
     async def _nothing(self) -> None:

@@ -10,7 +10,7 @@ import structlog
 
 from opensqt.connector.client import ExchangeClient, Step
 from opensqt.connector.retry import RECONNECTS
-from opensqt.connector.venue import VenueError, VenueFill
+from opensqt.connector.venue import FundingPayment, VenueError, VenueFill
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import FeedChanged, PriceChanged
 from opensqt.runtime.board import StatusBoard
@@ -65,6 +65,7 @@ class Lockstep:
 
     async def run(self) -> None:
         """Plays the data to its end, then goes on serving what is asked of the bot; returns after `stop`."""
+        await self._make_up_funding()
         self._restore_feeds()
         await self._read_candles()
         await self._settle()
@@ -88,6 +89,7 @@ class Lockstep:
                 self._lose_feeds(str(error))
                 await self._unless_stopped(asyncio.sleep(next(delays)))
                 # Nobody knows what has happened since: the engine looks everything up when the feed is back.
+                await self._make_up_funding()
                 self._restore_feeds()
                 await self._read_candles()
                 await self._settle()
@@ -130,7 +132,7 @@ class Lockstep:
 
     async def _report_account(self, step: Step) -> None:
         """The equity moves with fills; what a stream would tell is asked for, at a time that is always the same."""
-        if any(isinstance(update, VenueFill) for update in step.updates):
+        if any(isinstance(update, VenueFill | FundingPayment) for update in step.updates):
             try:
                 self._loop.put(self._translation.account(await self._client.account()))
             except VenueError as error:
@@ -150,6 +152,19 @@ class Lockstep:
         while events := self._loop.take():
             for answer in await self._execution.carry_out(await self._loop.handle(events)):
                 self._loop.put(answer)
+
+    async def _make_up_funding(self) -> None:
+        """Funding of the time in which this bot was not there, or could not be reached."""
+        delays = RECONNECTS.delays(self._random.uniform)
+        while (since := self._engine.funding_since) and not self._stopped:
+            try:
+                for payment in await self._client.funding(self._translation.market.symbol, since):
+                    self._loop.put(self._translation.update(payment))
+            except VenueError as error:
+                log.warning("funding_unknown", error=str(error))
+                await self._unless_stopped(asyncio.sleep(next(delays)))
+            else:
+                return
 
     def _quiet(self) -> tuple[Decimal, Decimal] | None:
         """The engine's quiet band as prices; every price is wanted while it waits for a time or candles."""

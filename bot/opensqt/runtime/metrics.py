@@ -53,10 +53,11 @@ class _StatusCollector(Collector):
         for name, text, value in (
             ("position", "Base currency held.", status.position),
             ("last_price", "Last price.", status.last_price),
-            ("realised_pnl", "Quote currency, net of fees.", status.realised_pnl),
+            ("realised_pnl", "Quote currency, net of fees and funding.", status.realised_pnl),
             ("unrealised_pnl", "Quote currency.", status.unrealised_pnl),
             ("drawdown", "Quote currency below the peak.", status.drawdown),
             ("fees", "Paid, in quote currency.", status.fees),
+            ("funding", "Paid, in quote currency.", status.funding),
             ("consecutive_losses", "Losing exits in a row.", status.consecutive_losses),
             ("breaker_open", "1 while the circuit breaker is open.", status.breaker.open),
             ("epoch", "Instance of the bot.", status.epoch),

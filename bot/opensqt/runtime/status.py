@@ -33,6 +33,7 @@ def status_of(view: EngineView, market: Market) -> pb.Status:
         realised_pnl=money(view.realised),
         unrealised_pnl=money(view.unrealised),
         fees=money(view.fees),
+        funding=money(view.funding),
         volume=money(view.volume),
         open_buys=view.open_buys,
         open_sells=view.open_sells,

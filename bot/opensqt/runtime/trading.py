@@ -124,6 +124,7 @@ class Trading:
             self._feeds = Feeds(
                 around.client, around.translation, self._prefix, self.loop.put,
                 clock=around.clock, probes=around.probes, random=self._random,
+                funding_since=lambda: around.engine.funding_since,
             )  # fmt: skip
             feeds = [calls.create_task(self._feeds.run())]
             if candles := self._candles():

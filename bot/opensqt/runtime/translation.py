@@ -4,12 +4,24 @@ from decimal import ROUND_CEILING, Decimal
 
 import structlog
 
-from opensqt.connector.venue import Account, Kline, NewOrder, Position, Price, SymbolRules, VenueFill, VenueOrder
+from opensqt.connector.venue import (
+    Account,
+    FundingPayment,
+    Kline,
+    NewOrder,
+    OrderUpdate,
+    Position,
+    Price,
+    SymbolRules,
+    VenueFill,
+    VenueOrder,
+)
 from opensqt.engine.actions import Place
 from opensqt.engine.config import PPM
 from opensqt.engine.events import (
     AccountReported,
     CandleChanged,
+    FundingPaid,
     OrderFilled,
     OrderReported,
     PositionReported,
@@ -65,8 +77,22 @@ class Translation:
             would_cross=order.failure is not None and order.failure.remedy is Remedy.WOULD_CROSS,
         )
 
-    def update(self, update: VenueOrder | VenueFill) -> OrderReported | OrderFilled:
-        return self.fill(update) if isinstance(update, VenueFill) else self.order(update)
+    def update(self, update: OrderUpdate) -> OrderReported | OrderFilled | FundingPaid:
+        match update:
+            case VenueFill():
+                return self.fill(update)
+            case FundingPayment():
+                return self.funding(update)
+            case VenueOrder():
+                return self.order(update)
+
+    def funding(self, payment: FundingPayment) -> FundingPaid:
+        return FundingPaid(
+            time=payment.time_us,
+            funding_id=payment.funding_id,
+            amount=to_money(payment.amount),
+            lots=self._signed_lots(payment.quantity or Decimal(0)),
+        )
 
     def fill(self, fill: VenueFill) -> OrderFilled:
         return OrderFilled(
@@ -104,8 +130,11 @@ class Translation:
         )
 
     def position(self, position: Position) -> PositionReported:
-        lots = self.market.to_lots(abs(position.quantity))
-        return PositionReported(time=position.time_us, lots=lots if position.quantity >= 0 else -lots)
+        return PositionReported(time=position.time_us, lots=self._signed_lots(position.quantity))
+
+    def _signed_lots(self, quantity: Decimal) -> int:
+        lots = self.market.to_lots(abs(quantity))
+        return lots if quantity >= 0 else -lots
 
     def _fee_in_quote(self, fill: VenueFill) -> Decimal:
         if fill.fee == 0 or fill.fee_currency in {"", self._rules.quote}:

@@ -63,6 +63,7 @@ def _bot(view: BotView, fills: Sequence[Fill], orders: Sequence[VenueOrder], acc
         "realisedPnl": status.realised_pnl or "0",
         "unrealisedPnl": status.unrealised_pnl or "0",
         "fees": status.fees or "0",
+        "funding": status.funding or "0",
         "volume": status.volume or "0",
         "position": status.position or "0",
         "averageEntryPrice": status.average_entry_price or "0",

@@ -131,6 +131,10 @@ class Dialect:
         """What a trade cost, positive where paid, where ccxt's trade has the sign wrong, otherwise None."""
         return None
 
+    def funding_paid(self, payment: Json) -> Decimal:
+        """What one of ccxt's funding payments has cost, negative where it was received."""
+        return -decimal(payment.get("amount"))
+
     def is_fill(self, info: Json) -> bool:
         """Whether an entry among the trades is one, and not a funding payment."""
         return True

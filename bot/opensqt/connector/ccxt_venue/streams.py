@@ -10,9 +10,10 @@ import structlog
 from opensqt.connector.ccxt_venue import convert
 from opensqt.connector.ccxt_venue.dialect import Json
 from opensqt.connector.ccxt_venue.fills import Fills
+from opensqt.connector.ccxt_venue.funding import FundingHistory
 from opensqt.connector.ccxt_venue.session import CallError, Session
 from opensqt.connector.ccxt_venue.watching import follow, merge
-from opensqt.connector.venue import Gap, Kline, Position, Price, VenueFill, VenueOrder
+from opensqt.connector.venue import Gap, Kline, OrderUpdate, Position, Price, VenueFill
 from opensqt.engine.events import OrderState
 
 log = structlog.get_logger(__name__)
@@ -27,9 +28,10 @@ _SEEN_LIMIT = 20_000
 class Streams:
     """Streams of one session; `market` finds a symbol's market. A symbol has one follower of each kind at a time."""
 
-    def __init__(self, session: Session, fills: Fills, market: Callable[[str], Json]) -> None:
+    def __init__(self, session: Session, fills: Fills, funding: FundingHistory, market: Callable[[str], Json]) -> None:
         self._session = session
         self._fills = fills
+        self._funding = funding
         self._market = market
 
     async def prices(self, symbols: Sequence[str]) -> AsyncIterator[Price | Gap]:
@@ -67,9 +69,9 @@ class Streams:
                 last[symbol] = row
                 yield convert.kline_of(symbol, row, closed=False)
 
-    async def orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
-        """Orders and fills; a fill that the stream did not bring is read and sent, and shows as a `Gap` after it."""
-        sources = [source for symbol in symbols for source in (self._orders(symbol), self._trades(symbol))]
+    async def orders(self, symbols: Sequence[str]) -> AsyncIterator[OrderUpdate | Gap]:
+        """Orders, fills, funding. A fill that the stream did not bring is read and sent, with a `Gap` after it."""
+        sources = [source for symbol in symbols for source in self._sources(symbol)]
         seen: OrderedDict[str, None] = OrderedDict()
         since_us = self._session.now_us()
         async for item in merge(sources, idle=AUDIT_SECONDS):
@@ -111,7 +113,10 @@ class Streams:
         async for rows in follow(self._session, "ohlcv", lambda exchange: exchange.watch_ohlcv(symbol, interval)):
             yield rows if isinstance(rows, Gap) else (symbol, rows)
 
-    async def _orders(self, symbol: str) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+    def _sources(self, symbol: str) -> tuple[AsyncIterator[OrderUpdate | Gap], ...]:
+        return self._orders(symbol), self._trades(symbol), self._funding.follow(symbol)
+
+    async def _orders(self, symbol: str) -> AsyncIterator[OrderUpdate | Gap]:
         market = self._market(symbol)
         dialect = self._session.dialect
         told: OrderedDict[str, tuple[OrderState, Decimal]] = OrderedDict()
@@ -128,7 +133,7 @@ class Streams:
             while len(told) > _SEEN_LIMIT:
                 told.popitem(last=False)
 
-    async def _trades(self, symbol: str) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+    async def _trades(self, symbol: str) -> AsyncIterator[OrderUpdate | Gap]:
         market = self._market(symbol)
         async for trades in follow(self._session, "myTrades", lambda exchange: exchange.watch_my_trades(symbol)):
             if isinstance(trades, Gap):

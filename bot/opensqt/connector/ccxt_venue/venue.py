@@ -11,6 +11,7 @@ from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch
 from opensqt.connector.ccxt_venue.dialect import Json
 from opensqt.connector.ccxt_venue.fills import Fills
+from opensqt.connector.ccxt_venue.funding import FundingHistory
 from opensqt.connector.ccxt_venue.rights import weaknesses
 from opensqt.connector.ccxt_venue.session import CURRENCY, CallError, Session
 from opensqt.connector.ccxt_venue.streams import Streams
@@ -20,9 +21,11 @@ from opensqt.connector.venue import (
     Account,
     Capabilities,
     Failure,
+    FundingPayment,
     Gap,
     Kline,
     NewOrder,
+    OrderUpdate,
     Position,
     Price,
     SymbolRules,
@@ -48,7 +51,8 @@ class CcxtVenue:
         self._capabilities = session.dialect.profile.capabilities
         self._trading = Trading(session)
         self._fills = Fills(session)
-        self._streams = Streams(session, self._fills, self._market)
+        self._funding = FundingHistory(session, self._market)
+        self._streams = Streams(session, self._fills, self._funding, self._market)
         self._leverage: dict[str, int] = {}
         self._most_leverage: dict[str, int] = {}
 
@@ -124,6 +128,10 @@ class CcxtVenue:
     async def fills(self, symbol: str, since_us: int) -> list[VenueFill]:
         return await self._fills.since(symbol, await self._checked(symbol), since_us)
 
+    async def funding(self, symbol: str, since_us: int) -> list[FundingPayment]:
+        await self._checked(symbol)
+        return await self._funding.since(symbol, since_us)
+
     async def prepare(self, symbol: str, leverage: int) -> None:
         await self._checked(symbol)
         if await self._session.read(lambda exchange: self._session.dialect.hedged(exchange, symbol)):
@@ -164,7 +172,7 @@ class CcxtVenue:
         async for item in self._streams.klines(symbols, interval):
             yield item
 
-    async def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+    async def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[OrderUpdate | Gap]:
         await self._known(symbols)
         self._dead_man_switch.watch_over(symbols)
         async for item in self._streams.orders(symbols):

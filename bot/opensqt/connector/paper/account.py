@@ -14,8 +14,8 @@ from opensqt.engine.actions import OrderSide
 class Holding:
     """One market's position: signed `lots`, their signed `cost` in ticks x lots; `last` price in ticks, 0 before any.
 
-    `buys` and `sells` are the open orders that are not reduce-only, in ticks x lots. `taken` is the margin taken, in
-    money: `recount` after any change of cost, leverage and orders.
+    `time_us` is of the last price. `buys` and `sells` are the open orders that are not reduce-only, in ticks x lots.
+    `taken` is the margin taken, in money: `recount` after any change of cost, leverage and orders.
     """
 
     instrument: Instrument
@@ -26,6 +26,7 @@ class Holding:
     buys: int = 0
     sells: int = 0
     taken: int = 0
+    time_us: int = 0
 
     def margin(self, buys: int = 0, sells: int = 0) -> int:
         """Money that the market takes, with these open orders more."""
@@ -65,7 +66,7 @@ class Holding:
 
 @dataclass(slots=True)
 class PaperAccount:
-    """`balance` is the wallet's: start + realised profit - fees."""
+    """`balance` is the wallet's: start + realised profit - fees - funding."""
 
     balance: int
     holdings: dict[str, Holding] = field(default_factory=dict)

@@ -15,6 +15,7 @@ import structlog
 from opensqt.connector.metrics import COMMIT_SECONDS
 from opensqt.connector.paper import statements
 from opensqt.connector.paper.account import Holding
+from opensqt.connector.paper.funding import PaperFunding
 from opensqt.connector.paper.instrument import Instrument
 from opensqt.connector.paper.matching import Changes, Matching
 from opensqt.connector.paper.orders import PaperFill, PaperOrder
@@ -43,6 +44,7 @@ class Commit:
     placed: statements.Columns
     changed: statements.Columns
     fills: statements.Columns
+    funding: statements.Columns = ()
 
     durable: bool = True
     """False where it holds nothing but the markets' places."""
@@ -58,7 +60,8 @@ def commit_of(matching: Matching, changes: Changes, places: dict[str, int]) -> C
         placed=statements.placed_rows(changes.placed.values()),
         changed=statements.changed_rows(changes.changed.values()),
         fills=statements.fill_rows(changes.fills),
-        durable=bool(changes.placed or changes.changed or changes.fills or changes.traded),
+        funding=statements.funding_rows(changes.funding),
+        durable=bool(changes.placed or changes.changed or changes.fills or changes.funding or changes.traded),
     )
 
 
@@ -155,6 +158,14 @@ class Books:
                 rows = await connection.fetch(statements.FILLS_SINCE, self._account, instrument.symbol, since_us)
         return [_fill(row, instrument) for row in rows]
 
+    async def funding(self, instrument: Instrument, since_us: int) -> list[PaperFunding]:
+        """All funding of a market from a time on, oldest first."""
+        async with self._reading:
+            connection = await self._connection_to_read()
+            with typed_errors(self._dsn):
+                rows = await connection.fetch(statements.FUNDING_SINCE, self._account, instrument.symbol, since_us)
+        return [_funding(row, instrument) for row in rows]
+
     async def filled_after(
         self, instrument: Instrument, prefix: str, step: int
     ) -> tuple[list[PaperOrder], list[PaperFill]]:
@@ -228,7 +239,7 @@ def _check_units(kept: Decimal, wanted: Decimal, instrument: Instrument, name: s
 
 def _restore(holding: Holding, row: Any) -> None:
     holding.last, holding.lots, holding.cost = row["last"], row["lots"], int(row["cost"])
-    holding.leverage = row["leverage"]
+    holding.leverage, holding.time_us = row["leverage"], row["time_us"]
     holding.recount()
 
 
@@ -248,6 +259,10 @@ def _order(row: Any, instrument: Instrument) -> PaperOrder:
         step=row["step"],
         reason=row["reason"],
     )
+
+
+def _funding(row: Any, instrument: Instrument) -> PaperFunding:
+    return PaperFunding(instrument, row["due_us"], row["lots"], row["price"], int(row["amount"]), row["step"])
 
 
 def _fill(row: Any, instrument: Instrument) -> PaperFill:

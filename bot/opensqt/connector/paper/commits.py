@@ -8,14 +8,14 @@ import structlog
 from opensqt.connector.paper.books import Books, SupersededError, commit_of
 from opensqt.connector.paper.matching import Matching
 from opensqt.connector.retry import Backoff
-from opensqt.connector.venue import Failure, Price, VenueError, VenueFill, VenueOrder
+from opensqt.connector.venue import Failure, OrderUpdate, Price, VenueError
 from opensqt.engine.events import Remedy
 from opensqt.journal.errors import JournalMisconfigured, JournalUnreachable
 
 log = structlog.get_logger(__name__)
 
 RETRIES = Backoff(first=0.1, cap=5.0)
-Update = VenueOrder | VenueFill | Price
+Update = OrderUpdate | Price
 
 
 class GroupCommit:

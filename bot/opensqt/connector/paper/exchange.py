@@ -7,6 +7,7 @@ from typing import TypeVar
 from opensqt.connector.paper.books import Books
 from opensqt.connector.paper.commits import GroupCommit, Update
 from opensqt.connector.paper.feeds import Feed
+from opensqt.connector.paper.funding import PaperFunding
 from opensqt.connector.paper.klines import INTERVALS, klines_of
 from opensqt.connector.paper.markets import Markets
 from opensqt.connector.paper.matching import Matching
@@ -18,6 +19,7 @@ from opensqt.connector.venue import (
     Failure,
     Kline,
     NewOrder,
+    OrderUpdate,
     Position,
     Price,
     VenueError,
@@ -38,7 +40,7 @@ class Feeds:
 
     def __init__(self) -> None:
         self.prices: Feed[Price] = Feed()
-        self.orders: Feed[VenueOrder | VenueFill] = Feed()
+        self.orders: Feed[OrderUpdate] = Feed()
         self.positions: Feed[Position] = Feed()
         self.accounts: Feed[Account] = Feed()
         self.klines: Feed[Kline] = Feed()
@@ -110,11 +112,16 @@ class PaperExchange:
     async def fills(self, symbol: str, since_us: int) -> list[PaperFill]:
         return await _read(self._books.fills(self._holdings[symbol].instrument, since_us))
 
-    async def updates_after(self, symbol: str, prefix: str, step: int) -> list[VenueOrder | VenueFill]:
-        """The fills after a step, and their orders, of the client ids that start with `prefix`."""
+    async def funding(self, symbol: str, since_us: int) -> list[PaperFunding]:
+        return await _read(self._books.funding(self._holdings[symbol].instrument, since_us))
+
+    async def updates_after(self, symbol: str, prefix: str, step: int) -> list[OrderUpdate]:
+        """The funding and fills after a step, and their orders, of the client ids that start with `prefix`."""
         instrument = self._holdings[symbol].instrument
         orders, fills = await _read(self._books.filled_after(instrument, prefix, step))
-        return [fill.to_venue() for fill in fills] + [order.to_venue() for order in orders]
+        paid = [payment for payment in await self.funding(symbol, 0) if payment.step > step]
+        funding = [payment.to_venue() for payment in paid]
+        return [*funding, *(fill.to_venue() for fill in fills), *(order.to_venue() for order in orders)]
 
     async def place(self, orders: Sequence[NewOrder]) -> list[Outcome]:
         if doubtful := [order.client_id for order in orders if self._seen.add(order.client_id)]:

@@ -14,7 +14,7 @@ _LARGEST = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """`tick_value` is the money of one lot at one tick; fees are parts of 10^12 of the notional."""
+    """`tick_value` is the money of one lot at one tick; fees and funding rate are parts of 10^12 of the notional."""
 
     symbol: str
     base: str
@@ -25,6 +25,7 @@ class Instrument:
     min_notional: int
     maker_fee: int
     taker_fee: int
+    funding_rate: int = 0
 
     @classmethod
     def from_spec(cls, market: PaperMarket, fees: PaperFees) -> "Instrument":
@@ -43,6 +44,7 @@ class Instrument:
             min_notional=to_money(market.min_notional),
             maker_fee=int(fees.maker * FEE_SCALE),
             taker_fee=int(fees.taker * FEE_SCALE),
+            funding_rate=int(market.funding_rate * FEE_SCALE / 100),
         )
 
     def rules(self) -> SymbolRules:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from opensqt.connector.calls import unary
 from opensqt.connector.paper.exchange import PaperExchange
 from opensqt.connector.paper.tape import NEVER_ABOVE, NEVER_BELOW
 from opensqt.connector.requests import require
-from opensqt.connector.venue import Failure, VenueError, VenueFill, VenueOrder
+from opensqt.connector.venue import Failure, FundingPayment, OrderUpdate, VenueError, VenueOrder
 from opensqt.engine.events import Remedy
 from opensqt.paper.v1 import paper_pb2 as pb
 from opensqt.paper.v1 import paper_pb2_grpc as stubs
@@ -30,7 +31,8 @@ log = structlog.get_logger(__name__)
 class _Bot:
     """`last` is what it was told last, to be told again where that was lost; `low` and `high` bound what is quiet.
 
-    `due` is set while there is news that it was not told yet, because it has hung up.
+    `wake_us` is when it wants the next price, whatever it is. `due` is set while there is news that it was not told
+    yet, because it has hung up.
     """
 
     uid: str
@@ -38,10 +40,11 @@ class _Bot:
     prefix: str = ""
     low: int = NEVER_ABOVE
     high: int = NEVER_BELOW
+    wake_us: int = 0
     waiting: "asyncio.Future[pb.AdvanceResponse] | None" = None
     last: pb.AdvanceResponse | None = None
     due: bool = False
-    updates: list[VenueOrder | VenueFill] = field(default_factory=list)
+    updates: list[OrderUpdate] = field(default_factory=list)
 
 
 class Lockstep:
@@ -62,6 +65,7 @@ class Lockstep:
         if bot.last is not None and 0 < request.step < bot.last.step:
             return bot.last  # it was lost on its way
         bot.low, bot.high = _band(request, exchange.matching.account.holdings[bot.symbol].instrument.tick_size)
+        bot.wake_us = request.wake_us
         if self._started and (bot.updates or bot.due or self._over):
             return self._answer(bot, exchange)
         waiting: asyncio.Future[pb.AdvanceResponse] = asyncio.get_running_loop().create_future()
@@ -73,12 +77,14 @@ class Lockstep:
             if bot.waiting is waiting:
                 bot.waiting = None
 
-    def hear(self, update: VenueOrder | VenueFill) -> None:
-        """An order or a fill, when it is durable. What a bot's own call has answered is not told again."""
+    def hear(self, update: OrderUpdate) -> None:
+        """An order, a fill or funding, when it is durable. What a bot's own call has answered is not told again."""
         if not self._market_moves and isinstance(update, VenueOrder) and not update.filled:
             return
         for bot in self._bots.values():
-            if update.symbol == bot.symbol and update.client_id.startswith(bot.prefix):
+            if update.symbol == bot.symbol and (
+                isinstance(update, FundingPayment) or update.client_id.startswith(bot.prefix)
+            ):
                 bot.updates.append(update)
 
     def attach(self, exchange: PaperExchange) -> None:
@@ -98,8 +104,7 @@ class Lockstep:
             # Also where nothing was touched: nobody is told of a place that a crash could take back.
             await commits.commit()
             self._market_moves = False
-            price = holdings[symbol].last
-            await self._turns(exchange, lambda bot: bot.symbol == symbol and not bot.low < price < bot.high)  # noqa: B023
+            await self._turns(exchange, partial(_wants, symbol, holdings[symbol].last, exchange.matching.time_us))
         markets.play_out()
         await commits.commit()
         # Only now: a bot that is told of the end may not come again, and until here each had to.
@@ -177,13 +182,23 @@ class Lockstep:
         best: tuple[int, str, int] | None = None
         for symbol, tape in exchange.markets.tapes.items():
             low, high = exchange.matching.bounds(symbol)
+            wakes = [exchange.matching.funding_due(symbol)]
             for bot in self._bots.values():
                 if bot.symbol == symbol:
                     low, high = max(low, bot.low), min(high, bot.high)
+                    wakes.append(bot.wake_us)
             step = tape.next_touch(low, high, tape.played)
+            for time_us in wakes:
+                if time_us:
+                    step = min(step, max(tape.played, tape.steps_until(time_us - 1)))
             if step < tape.total and (best is None or tape.time_us(step) < best[0]):
                 best = tape.time_us(step), symbol, step
         return None if best is None else best[1:]
+
+
+def _wants(symbol: str, price: int, time_us: int, bot: _Bot) -> bool:
+    """Whether this price of a market matters to the bot."""
+    return bot.symbol == symbol and (not bot.low < price < bot.high or 0 < bot.wake_us <= time_us)
 
 
 class LockstepService(stubs.LockstepServiceServicer):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from opensqt.connector.paper.account import Holding, PaperAccount
+from opensqt.connector.paper.funding import PaperFunding, fundings, next_due
 from opensqt.connector.paper.instrument import Instrument, whole
 from opensqt.connector.paper.orders import PaperFill, PaperOrder, RestingOrders
-from opensqt.connector.venue import Failure, NewOrder, Price, VenueFill, VenueOrder
+from opensqt.connector.venue import Failure, NewOrder, OrderUpdate, Price, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState, Remedy
 
@@ -27,7 +28,8 @@ class Changes:
     placed: dict[str, PaperOrder] = field(default_factory=dict)
     changed: dict[str, PaperOrder] = field(default_factory=dict)
     fills: list[PaperFill] = field(default_factory=list)
-    updates: list[VenueOrder | VenueFill | Price] = field(default_factory=list)
+    funding: list[PaperFunding] = field(default_factory=list)
+    updates: list[OrderUpdate | Price] = field(default_factory=list)
     traded: set[str] = field(default_factory=set)
     """Symbols whose position or leverage changed."""
 
@@ -68,11 +70,19 @@ class Matching:
         """No price strictly between them touches an order."""
         return self._resting[symbol].best()
 
+    def funding_due(self, symbol: str) -> int:
+        """The market time (µs) whose first price brings funding; 0 where none is to be paid."""
+        holding = self.account.holdings[symbol]
+        pays = holding.lots and holding.instrument.funding_rate and holding.time_us
+        return next_due(holding.time_us) if pays else 0
+
     def play(self, symbol: str, price: int, time_us: int) -> bool:
         """The next price of a market; says whether an order was touched."""
         self.step += 1
         self.time_us = time_us
-        self.account.holdings[symbol].last = price
+        holding = self.account.holdings[symbol]
+        self._fund(holding, price)
+        holding.last, holding.time_us = price, time_us
         self.account.changed()
         resting = self._resting[symbol]
         touched = resting.touched(price)
@@ -84,10 +94,11 @@ class Matching:
         return True
 
     def skip(self, symbol: str, price: int, time_us: int, steps: int) -> None:
-        """Moves a market on by `steps` of which none touches an order, to `price`."""
+        """Moves a market on by `steps` of which none touches an order or is the first after a `funding_due`."""
         self.step += steps
         self.time_us = time_us
-        self.account.holdings[symbol].last = price
+        holding = self.account.holdings[symbol]
+        holding.last, holding.time_us = price, time_us
         self.account.changed()
 
     def set_leverage(self, symbol: str, leverage: int) -> Failure | None:
@@ -186,6 +197,13 @@ class Matching:
     def _take(self, order: PaperOrder) -> None:
         holding = self.account.holdings[order.instrument.symbol]
         self._trade(order, holding, holding.last, order.instrument.taker_fee, maker=False)
+
+    def _fund(self, holding: Holding, price: int) -> None:
+        """What is due for the position as it was before this price."""
+        for payment in fundings(holding, price, self.time_us, self.step):
+            self.account.balance -= payment.amount
+            self.changes.funding.append(payment)
+            self.changes.updates.append(payment.to_venue())
 
     def _fill_resting(self, order: PaperOrder) -> None:
         assert order.price is not None  # noqa: S101 - market orders never rest

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from opensqt.connector.paper.account import Holding
+from opensqt.connector.paper.funding import PaperFunding
 from opensqt.connector.paper.orders import PaperFill, PaperOrder
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ ORDERS = "SELECT * FROM paper.orders WHERE account = $1 AND client_id = ANY($2::
 KNOWN = "SELECT client_id FROM paper.orders WHERE account = $1 AND client_id = ANY($2::text[])"
 FILLS_OF_ORDER = "SELECT * FROM paper.fills WHERE account = $1 AND client_id = $2 ORDER BY trade"
 FILLS_SINCE = "SELECT * FROM paper.fills WHERE account = $1 AND symbol = $2 AND time_us >= $3 ORDER BY trade"
+FUNDING_SINCE = "SELECT * FROM paper.funding WHERE account = $1 AND symbol = $2 AND due_us >= $3 ORDER BY due_us"
 FILLS_AFTER_STEP = """
 SELECT * FROM paper.fills
 WHERE account = $1 AND symbol = $2 AND step > $3 AND starts_with(client_id, $4) ORDER BY trade"""
@@ -53,6 +55,10 @@ _FILLS = """
 , filled AS (
     INSERT INTO paper.fills (account, trade, symbol, client_id, side, price, lots, fee, maker, time_us, step)
     SELECT own.id, u.* FROM own, {} AS u)"""
+_FUNDING = """
+, funded AS (
+    INSERT INTO paper.funding (account, symbol, due_us, lots, price, amount, step)
+    SELECT own.id, u.* FROM own, {} AS u)"""
 _DONE = "\nSELECT count(*) FROM own"
 _MARKET_TYPES = ("text", "bigint", "bigint", "bigint", "numeric", "integer")
 _PLACED_TYPES = (
@@ -63,6 +69,7 @@ _CHANGED_TYPES = ("text", "bigint", "text", "bigint", "bigint", "text")
 _FILL_TYPES = (
     "bigint", "text", "text", "text", "bigint", "bigint", "numeric", "boolean", "bigint", "bigint",
 )  # fmt: skip
+_FUNDING_TYPES = ("text", "bigint", "bigint", "bigint", "numeric", "bigint")
 
 Columns = tuple[str, ...]
 """Each a PostgreSQL array in its text form: several times faster than having asyncpg encode element by element."""
@@ -77,6 +84,7 @@ def commit(account: int, epoch: int, sequence: int, rows: "Commit") -> tuple[str
         (_PLACED, _PLACED_TYPES, rows.placed),
         (_CHANGED, _CHANGED_TYPES, rows.changed),
         (_FILLS, _FILL_TYPES, rows.fills),
+        (_FUNDING, _FUNDING_TYPES, rows.funding),
     ):
         query += _part(part, types, columns, arguments)
     return query + _DONE, arguments
@@ -154,6 +162,18 @@ def fill_rows(fills: Iterable[PaperFill]) -> Columns:
         _numbers([fill.maker for fill in rows]),
         _numbers([fill.time_us for fill in rows]),
         _numbers([fill.step for fill in rows]),
+    )
+
+
+def funding_rows(payments: Iterable[PaperFunding]) -> Columns:
+    rows = list(payments)
+    return _arrays(
+        _texts([payment.instrument.symbol for payment in rows]),
+        _numbers([payment.due_us for payment in rows]),
+        _numbers([payment.lots for payment in rows]),
+        _numbers([payment.price for payment in rows]),
+        _numbers([payment.amount for payment in rows]),
+        _numbers([payment.step for payment in rows]),
     )
 
 

@@ -26,9 +26,11 @@ from opensqt.connector.venue import (
     Account,
     Capabilities,
     Failure,
+    FundingPayment,
     Gap,
     Kline,
     NewOrder,
+    OrderUpdate,
     Position,
     Price,
     SymbolRules,
@@ -45,7 +47,7 @@ log = structlog.get_logger(__name__)
 
 BATCH_LIMIT = 100
 REOPEN = Backoff(first=0.5, cap=15.0)
-WEAKNESSES = ("orders fill whole, without a queue or slippage", "no funding", "no liquidation")
+WEAKNESSES = ("orders fill whole, without a queue or slippage", "no liquidation")
 
 
 class PaperVenue:
@@ -144,6 +146,11 @@ class PaperVenue:
         await exchange.commits.settled()
         return [fill.to_venue() for fill in await exchange.fills(symbol, since_us)]
 
+    async def funding(self, symbol: str, since_us: int) -> list[FundingPayment]:
+        exchange = await self._open_exchange(symbol)
+        await exchange.commits.settled()
+        return [payment.to_venue() for payment in await exchange.funding(symbol, since_us)]
+
     async def prepare(self, symbol: str, leverage: int) -> None:
         exchange = await self._open_exchange(symbol)
         if leverage > MAX_LEVERAGE:
@@ -177,7 +184,7 @@ class PaperVenue:
         require_interval(interval)
         return self._feeds.klines.listen([(symbol, interval) for symbol in symbols])
 
-    def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[VenueOrder | VenueFill | Gap]:
+    def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[OrderUpdate | Gap]:
         return self._feeds.orders.listen(symbols)
 
     def watch_account(self) -> AsyncIterator[Account | Gap]:

@@ -692,6 +692,45 @@ class Fill(_message.Message):
 Global___Fill: _TypeAlias = Fill  # noqa: Y015
 
 @_typing.final
+class FundingPayment(_message.Message):
+    """What a position in a perpetual has cost or earned at a funding time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    FUNDING_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    TIME_US_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    funding_id: _builtins.str
+    """Unique within the symbol: payments are counted once by it."""
+    amount: _builtins.str
+    """Positive is paid, negative is received, in `currency`."""
+    currency: _builtins.str
+    quantity: _builtins.str
+    """The account's position that it was reckoned on, signed, in base currency; empty where the exchange does not say."""
+    time_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+        funding_id: _builtins.str = ...,
+        amount: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        quantity: _builtins.str = ...,
+        time_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "currency", b"currency", "funding_id", b"funding_id", "quantity", b"quantity", "symbol", b"symbol", "time_us", b"time_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FundingPayment: _TypeAlias = FundingPayment  # noqa: Y015
+
+@_typing.final
 class GetOrderRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -872,6 +911,48 @@ class GetKlinesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetKlinesResponse: _TypeAlias = GetKlinesResponse  # noqa: Y015
+
+@_typing.final
+class GetFundingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    SINCE_US_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    since_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+        since_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["since_us", b"since_us", "symbol", b"symbol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFundingRequest: _TypeAlias = GetFundingRequest  # noqa: Y015
+
+@_typing.final
+class GetFundingResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYMENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def payments(self) -> _containers.RepeatedCompositeFieldContainer[Global___FundingPayment]: ...
+    def __init__(
+        self,
+        *,
+        payments: _abc.Iterable[Global___FundingPayment] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payments", b"payments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFundingResponse: _TypeAlias = GetFundingResponse  # noqa: Y015
 
 @_typing.final
 class PrepareSymbolRequest(_message.Message):
@@ -1410,30 +1491,34 @@ Global___SubscribeOrdersRequest: _TypeAlias = SubscribeOrdersRequest  # noqa: Y0
 
 @_typing.final
 class SubscribeOrdersResponse(_message.Message):
-    """At most one of the two is set; neither in a heartbeat."""
+    """At most one of the three is set; none in a heartbeat. Funding concerns the account's position, whatever the prefix."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
     FILL_FIELD_NUMBER: _builtins.int
+    FUNDING_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     @_builtins.property
     def order(self) -> Global___Order: ...
     @_builtins.property
     def fill(self) -> Global___Fill: ...
+    @_builtins.property
+    def funding(self) -> Global___FundingPayment: ...
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         order: Global___Order | None = ...,
         fill: Global___Fill | None = ...,
+        funding: Global___FundingPayment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill", "order", b"order", "update", b"update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill", "funding", b"funding", "order", b"order", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill", "order", b"order", "sequence", b"sequence", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill", "funding", b"funding", "order", b"order", "sequence", b"sequence", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["order", "fill"]  # noqa: Y015
+    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["order", "fill", "funding"]  # noqa: Y015
     _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_update) -> _WhichOneofReturnType_update | None: ...
 

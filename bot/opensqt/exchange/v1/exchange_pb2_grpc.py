@@ -74,6 +74,11 @@ class ExchangeServiceStub:
                 request_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesRequest.SerializeToString,
                 response_deserializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesResponse.FromString,
                 _registered_method=True)
+        self.GetFunding = channel.unary_unary(
+                '/opensqt.exchange.v1.ExchangeService/GetFunding',
+                request_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFundingRequest.SerializeToString,
+                response_deserializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFundingResponse.FromString,
+                _registered_method=True)
         self.PrepareSymbol = channel.unary_unary(
                 '/opensqt.exchange.v1.ExchangeService/PrepareSymbol',
                 request_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.PrepareSymbolRequest.SerializeToString,
@@ -182,6 +187,13 @@ class ExchangeServiceServicer:
 
     def GetKlines(self, request, context):
         """The newest candles of one symbol, oldest first; the last may be under way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFunding(self, request, context):
+        """Funding of one symbol that the account has paid or received, oldest first, from `since` on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -300,6 +312,11 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.GetKlines,
                     request_deserializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesRequest.FromString,
                     response_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesResponse.SerializeToString,
+            ),
+            'GetFunding': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFunding,
+                    request_deserializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFundingRequest.FromString,
+                    response_serializer=opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFundingResponse.SerializeToString,
             ),
             'PrepareSymbol': grpc.unary_unary_rpc_method_handler(
                     servicer.PrepareSymbol,
@@ -573,6 +590,33 @@ class ExchangeService:
             '/opensqt.exchange.v1.ExchangeService/GetKlines',
             opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesRequest.SerializeToString,
             opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetKlinesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFunding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/opensqt.exchange.v1.ExchangeService/GetFunding',
+            opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFundingRequest.SerializeToString,
+            opensqt_dot_exchange_dot_v1_dot_exchange__pb2.GetFundingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class ExchangeServiceStub:
     """Fills of one symbol, oldest first, from `since` on."""
     GetKlines: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.GetKlinesRequest, _exchange_pb2.GetKlinesResponse]
     """The newest candles of one symbol, oldest first; the last may be under way."""
+    GetFunding: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.GetFundingRequest, _exchange_pb2.GetFundingResponse]
+    """Funding of one symbol that the account has paid or received, oldest first, from `since` on."""
     PrepareSymbol: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.PrepareSymbolRequest, _exchange_pb2.PrepareSymbolResponse]
     """Sets what can only be set per symbol before trading: leverage and one-way mode."""
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.PlaceOrderRequest, _exchange_pb2.PlaceOrderResponse]
@@ -83,6 +85,8 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     """Fills of one symbol, oldest first, from `since` on."""
     GetKlines: _aio.UnaryUnaryMultiCallable[_exchange_pb2.GetKlinesRequest, _exchange_pb2.GetKlinesResponse]  # type: ignore[assignment]
     """The newest candles of one symbol, oldest first; the last may be under way."""
+    GetFunding: _aio.UnaryUnaryMultiCallable[_exchange_pb2.GetFundingRequest, _exchange_pb2.GetFundingResponse]  # type: ignore[assignment]
+    """Funding of one symbol that the account has paid or received, oldest first, from `since` on."""
     PrepareSymbol: _aio.UnaryUnaryMultiCallable[_exchange_pb2.PrepareSymbolRequest, _exchange_pb2.PrepareSymbolResponse]  # type: ignore[assignment]
     """Sets what can only be set per symbol before trading: leverage and one-way mode."""
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_exchange_pb2.PlaceOrderRequest, _exchange_pb2.PlaceOrderResponse]  # type: ignore[assignment]
@@ -162,6 +166,14 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_exchange_pb2.GetKlinesResponse, _abc.Awaitable[_exchange_pb2.GetKlinesResponse]]:
         """The newest candles of one symbol, oldest first; the last may be under way."""
+
+    @_abc_1.abstractmethod
+    def GetFunding(
+        self,
+        request: _exchange_pb2.GetFundingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_pb2.GetFundingResponse, _abc.Awaitable[_exchange_pb2.GetFundingResponse]]:
+        """Funding of one symbol that the account has paid or received, oldest first, from `since` on."""
 
     @_abc_1.abstractmethod
     def PrepareSymbol(

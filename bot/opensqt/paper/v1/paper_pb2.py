@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from opensqt.exchange.v1 import exchange_pb2 as opensqt_dot_exchange_dot_v1_dot_exchange__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1copensqt/paper/v1/paper.proto\x12\x10opensqt.paper.v1\x1a\"opensqt/exchange/v1/exchange.proto\"\xc1\x01\n\x0e\x41\x64vanceRequest\x12\x17\n\x07\x62ot_uid\x18\x01 \x01(\tR\x06\x62otUid\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12(\n\x10\x63lient_id_prefix\x18\x03 \x01(\tR\x0e\x63lientIdPrefix\x12\x12\n\x04step\x18\x04 \x01(\x04R\x04step\x12\x1f\n\x0bquiet_above\x18\x05 \x01(\tR\nquietAbove\x12\x1f\n\x0bquiet_below\x18\x06 \x01(\tR\nquietBelow\"\xb2\x01\n\x0f\x41\x64vanceResponse\x12\x12\n\x04step\x18\x01 \x01(\x04R\x04step\x12\x46\n\x07updates\x18\x02 \x03(\x0b\x32,.opensqt.exchange.v1.SubscribeOrdersResponseR\x07updates\x12\x14\n\x05price\x18\x03 \x01(\tR\x05price\x12\x17\n\x07time_us\x18\x04 \x01(\x03R\x06timeUs\x12\x14\n\x05\x65nded\x18\x05 \x01(\x08R\x05\x65nded2a\n\x0fLockstepService\x12N\n\x07\x41\x64vance\x12 .opensqt.paper.v1.AdvanceRequest\x1a!.opensqt.paper.v1.AdvanceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1copensqt/paper/v1/paper.proto\x12\x10opensqt.paper.v1\x1a\"opensqt/exchange/v1/exchange.proto\"\xda\x01\n\x0e\x41\x64vanceRequest\x12\x17\n\x07\x62ot_uid\x18\x01 \x01(\tR\x06\x62otUid\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06symbol\x12(\n\x10\x63lient_id_prefix\x18\x03 \x01(\tR\x0e\x63lientIdPrefix\x12\x12\n\x04step\x18\x04 \x01(\x04R\x04step\x12\x1f\n\x0bquiet_above\x18\x05 \x01(\tR\nquietAbove\x12\x1f\n\x0bquiet_below\x18\x06 \x01(\tR\nquietBelow\x12\x17\n\x07wake_us\x18\x07 \x01(\x03R\x06wakeUs\"\xb2\x01\n\x0f\x41\x64vanceResponse\x12\x12\n\x04step\x18\x01 \x01(\x04R\x04step\x12\x46\n\x07updates\x18\x02 \x03(\x0b\x32,.opensqt.exchange.v1.SubscribeOrdersResponseR\x07updates\x12\x14\n\x05price\x18\x03 \x01(\tR\x05price\x12\x17\n\x07time_us\x18\x04 \x01(\x03R\x06timeUs\x12\x14\n\x05\x65nded\x18\x05 \x01(\x08R\x05\x65nded2a\n\x0fLockstepService\x12N\n\x07\x41\x64vance\x12 .opensqt.paper.v1.AdvanceRequest\x1a!.opensqt.paper.v1.AdvanceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'opensqt.paper.v1.paper_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ADVANCEREQUEST']._serialized_start=87
-  _globals['_ADVANCEREQUEST']._serialized_end=280
-  _globals['_ADVANCERESPONSE']._serialized_start=283
-  _globals['_ADVANCERESPONSE']._serialized_end=461
-  _globals['_LOCKSTEPSERVICE']._serialized_start=463
-  _globals['_LOCKSTEPSERVICE']._serialized_end=560
+  _globals['_ADVANCEREQUEST']._serialized_end=305
+  _globals['_ADVANCERESPONSE']._serialized_start=308
+  _globals['_ADVANCERESPONSE']._serialized_end=486
+  _globals['_LOCKSTEPSERVICE']._serialized_start=488
+  _globals['_LOCKSTEPSERVICE']._serialized_end=585
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,7 @@ class AdvanceRequest(_message.Message):
     STEP_FIELD_NUMBER: _builtins.int
     QUIET_ABOVE_FIELD_NUMBER: _builtins.int
     QUIET_BELOW_FIELD_NUMBER: _builtins.int
+    WAKE_US_FIELD_NUMBER: _builtins.int
     bot_uid: _builtins.str
     symbol: _builtins.str
     client_id_prefix: _builtins.str
@@ -41,6 +42,8 @@ class AdvanceRequest(_message.Message):
     fills; empty means that every price is wanted.
     """
     quiet_below: _builtins.str
+    wake_us: _builtins.int
+    """The first price at this time (microseconds) or later is wanted, whatever it is; 0 means none."""
     def __init__(
         self,
         *,
@@ -50,10 +53,11 @@ class AdvanceRequest(_message.Message):
         step: _builtins.int = ...,
         quiet_above: _builtins.str = ...,
         quiet_below: _builtins.str = ...,
+        wake_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bot_uid", b"bot_uid", "client_id_prefix", b"client_id_prefix", "quiet_above", b"quiet_above", "quiet_below", b"quiet_below", "step", b"step", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bot_uid", b"bot_uid", "client_id_prefix", b"client_id_prefix", "quiet_above", b"quiet_above", "quiet_below", b"quiet_below", "step", b"step", "symbol", b"symbol", "wake_us", b"wake_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

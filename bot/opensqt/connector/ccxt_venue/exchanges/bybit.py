@@ -1,6 +1,7 @@
 """Bybit linear perpetuals, API v5, unified account. Codes: bybit-exchange.github.io/docs/v5/error."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from opensqt.connector.ccxt_venue.dialect import Dialect, Guard, Json, KeyRights, Profile, Rejection, decimal, first
@@ -111,6 +112,10 @@ class Bybit(Dialect):
 
     def post_only_rejected(self, info: Json) -> bool:
         return info.get("rejectReason") == "EC_PostOnlyWillTakeLiquidity"
+
+    def funding_paid(self, payment: Json) -> Decimal:
+        # An execution of type Funding: its execFee is what was paid, and ccxt passes it on as it is.
+        return decimal((payment.get("info") or {}).get("execFee"))
 
     def is_fill(self, info: Json) -> bool:
         # Funding comes among the executions, with the size of the whole position.

@@ -1,0 +1,92 @@
+"""A bot's PnL is what its account has earned, over a month of real candles, to the last unit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.connector.client import ExchangeClient
+from opensqt.engine.market import from_money
+from tests.runtime.harness import UID, environment, until
+from tests.runtime.paper_play import PaperPlay
+from tests.runtime.processes import BotProcess, bot_process, paper_process
+
+BALANCE = Decimal(100_000)
+FILE = "btc-perp-2022-01-1m"
+COMMON = {
+    "grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 8, "sellWindow": 8},
+    "order": {"quoteSize": "500"},
+    "riskLimits": {"maxPosition": "1", "maxOpenOrders": 40},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A market and a spec."""
+
+    market: dict[str, Any]
+    spec: dict[str, Any]
+
+
+PERPETUAL = {"symbol": "BTC/USDT:USDT", "fundingRate": "0.01"}
+CASES = {
+    "perpetual-long": Case(PERPETUAL, {"leverage": 5}),
+    "perpetual-short": Case(PERPETUAL, {"leverage": 5, "side": "Short"}),
+    "negative-funding": Case(PERPETUAL | {"fundingRate": "-0.02"}, {"leverage": 5}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_complaint_11_the_pnl_of_a_month_is_the_change_of_the_equity(
+    candle_file: Callable[[str], Path], name: str
+) -> None:
+    case = CASES[name]
+    play = PaperPlay(case.market, COMMON | case.spec, candle_file(FILE), str(BALANCE))
+    for part in range(1, 11):
+        play.play(play.tape.total * part // 10)
+        view = play.engine.view()
+        assert view.last_price == play.tape.price(play.tape.played - 1) or part < 10
+    assert view.cycles > 300
+    assert play.pnl == play.earned
+    assert not play.engine.view().breaker.open
+    assert bool(view.funding) == ("fundingRate" in case.market)
+    assert from_money(view.volume) > 100 * BALANCE / 100
+
+
+async def _ended(bot: BotProcess) -> pb.Status:
+    async def ended() -> pb.Status | None:
+        assert bot.process.returncode is None, bot.log
+        status = await bot.status()
+        return status if status is not None and status.market_ended else None
+
+    found = await until(ended, seconds=120)
+    assert isinstance(found, pb.Status)
+    return found
+
+
+@pytest.mark.parametrize("name", ["perpetual-long"])
+async def test_the_real_processes_come_to_the_same_pnl_as_the_exchange(
+    postgres_dsn: str, tmp_path: Path, candle_part: Callable[[str, int], Path], name: str
+) -> None:
+    case = CASES[name]
+    market = case.market | {"candles": {"path": str(candle_part(FILE, 1500))}}
+    log, spec = tmp_path / "log", {"symbol": case.market["symbol"], **COMMON, **case.spec}
+    async with (
+        paper_process(postgres_dsn, [market], log, lockstep=(UID,), balance=str(BALANCE)) as connector,
+        bot_process(environment(postgres_dsn, changes=spec), connector.address, log) as bot,
+    ):
+        status = await _ended(bot)
+        client = ExchangeClient(connector.address)
+        account = await client.account()
+        funding = await client.funding(spec["symbol"], 0)
+        positions = await client.positions([spec["symbol"]])
+        await client.close()
+    assert status.cycles > 20
+    assert Decimal(status.realised_pnl) + Decimal(status.unrealised_pnl) == account.equity - BALANCE
+    assert Decimal(status.position) == positions[0].quantity
+    assert Decimal(status.funding) == sum(payment.amount for payment in funding)
+    assert bool(funding) == ("fundingRate" in case.market)
