@@ -1,8 +1,8 @@
-import gzip
 
 """Fixtures of all tests: a PostgreSQL with a fresh database for each test, and the real candles."""
 
 import asyncio
+import gzip
 import itertools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
