@@ -1,4 +1,3 @@
-
 """Fixtures of all tests: a PostgreSQL with a fresh database for each test, and the real candles."""
 
 import asyncio

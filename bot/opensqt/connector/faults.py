@@ -18,9 +18,11 @@ from opensqt.connector.venue import (
     Account,
     Capabilities,
     Failure,
+    FundingPayment,
     Gap,
     Kline,
     NewOrder,
+    OrderUpdate,
     Position,
     Price,
     SymbolRules,
@@ -34,7 +36,6 @@ from opensqt.engine.events import Remedy
 
 log = structlog.get_logger(__name__)
 
-OrderUpdate = VenueOrder | VenueFill
 Outcome = VenueOrder | Failure
 
 BACK_OFF_MS = 1000
@@ -93,7 +94,7 @@ class ScriptedFaults:
 
 
 class FaultyVenue:
-    """`venue` with the faults of `plan`. Message faults befall orders and fills; what is read is always the truth."""
+    """`venue` with the faults of `plan`. Message faults befall orders, fills and funding; what is read is always the truth."""
 
     def __init__(self, venue: Venue, plan: FaultPlan) -> None:
         self._venue = venue
@@ -137,6 +138,9 @@ class FaultyVenue:
 
     async def fills(self, symbol: str, since_us: int) -> list[VenueFill]:
         return await self._venue.fills(symbol, since_us)
+
+    async def funding(self, symbol: str, since_us: int) -> list[FundingPayment]:
+        return await self._venue.funding(symbol, since_us)
 
     async def prepare(self, symbol: str, leverage: int) -> None:
         await self._venue.prepare(symbol, leverage)
