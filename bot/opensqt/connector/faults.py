@@ -94,7 +94,7 @@ class ScriptedFaults:
 
 
 class FaultyVenue:
-    """`venue` with the faults of `plan`. Message faults befall orders, fills and funding; what is read is always the truth."""
+    """`venue` with the faults of `plan`: of the messages those of the orders; what is read is always the truth."""
 
     def __init__(self, venue: Venue, plan: FaultPlan) -> None:
         self._venue = venue
