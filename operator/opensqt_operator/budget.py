@@ -32,6 +32,10 @@ class StatusBudget:
         self._turns.pop(key, None)
         self._last[key] = asyncio.get_running_loop().time()
 
+    def forgo(self, key: Hashable) -> None:
+        """There is nothing to write any more: a turn that the key still had is another's."""
+        self._turns.pop(key, None)
+
     def forget(self, key: Hashable) -> None:
         self._turns.pop(key, None)
         self._last.pop(key, None)

@@ -27,6 +27,7 @@ class Cache:
         self._bots_of: dict[tuple[str, str], set[Key]] = defaultdict(set)
         self._gone: OrderedDict[str, int] = OrderedDict()
         """By uid, the version up to which nothing is to be heard any more of what is gone."""
+        self._last: OrderedDict[Key, Object] = OrderedDict()
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return self._objects[kind.kind].get(Key(kind.kind, namespace, name))
@@ -59,9 +60,18 @@ class Cache:
         self._index(key, known, obj)
         return True
 
+    def last_pod(self, namespace: str, name: str) -> Object | None:
+        """The last state of the Pod of that name of whose end the watch has told: its deletion told that too."""
+        return self._last.get(Key(PODS.kind, namespace, name))
+
     def drop(self, obj: Object) -> None:
         """Forget an object that the watch says is gone; it may only have left what the watch selects, and come back."""
         self._forget(obj, version(obj))
+        if obj["kind"] == PODS.kind:
+            self._last[key_of(obj)] = obj
+            self._last.move_to_end(key_of(obj))
+            while len(self._last) > _TOMBSTONES:
+                self._last.popitem(last=False)
 
     def drop_for_good(self, obj: Object) -> None:
         """Forget an object that a live look did not find: what the watch has yet to tell of it is old."""

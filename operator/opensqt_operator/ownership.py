@@ -24,6 +24,11 @@ def ownership(child: Object, owner: Object) -> Ownership:
     return Ownership.FOREIGN
 
 
+def orphaned(child: Object) -> bool:
+    """Controlled by nothing: `--cascade=orphan`, or a hand, has taken the reference away."""
+    return not any(reference.get("controller") for reference in child["metadata"].get("ownerReferences", ()))
+
+
 def owner_reference(owner: Object) -> Object:
     """The reference that makes `owner` the controller.
 

@@ -34,12 +34,18 @@ class PodState:
     started: datetime | None
     """When its container was started, where it runs."""
     ever_ran: bool
+    """As far as kubelet has told."""
+    ended: bool
+    """It was on no node, or its node has said that none of its containers runs: there is no more to be told."""
     first: bool
     """It is the first Pod that its bot ever had."""
     broken: bool
     """It does not come up by itself, as far as one can tell: a person or a new spec must act."""
 
 
+_ENDED = {"Failed", "Succeeded"}
+_NEVER_MADE = "ContainerStatusUnknown"
+"""The reason that kubelet gives, when a Pod ends, to a container that it cannot find."""
 _PATIENT = {"ContainerCreating", "PodInitializing", ""}
 """Reasons for waiting that pass."""
 
@@ -59,7 +65,8 @@ def pod_state(pod: Object, container_name: str = CONTAINER) -> PodState:
         node=pod.get("spec", {}).get("nodeName", ""),
         created=_time(metadata["creationTimestamp"]),
         started=_time(running["startedAt"]) if running.get("startedAt") else None,
-        ever_ran=bool(running or "terminated" in state or last or container.get("restartCount", 0)),
+        ever_ran=bool(running or _ran(state) or last or container.get("restartCount", 0)),
+        ended="nodeName" not in pod.get("spec", {}) or status.get("phase") in _ENDED,
         first=metadata.get("annotations", {}).get(FIRST_POD) == "true",
         broken=broken,
     )
@@ -71,7 +78,7 @@ def _stage(pod: Object, state: Object, last: Object) -> tuple[Stage, str, str, b
     if "deletionTimestamp" in pod["metadata"]:
         node = pod.get("spec", {}).get("nodeName", "")
         return Stage.TERMINATING, "PodTerminating", f"waiting for node {node or '(none)'} to end Pod {name}", False
-    if status.get("phase") in {"Failed", "Succeeded"}:
+    if status.get("phase") in _ENDED:
         reason = status.get("reason") or f"Pod{status['phase']}"
         message = status.get("message") or _exit(state.get("terminated", {}))
         return Stage.FINISHED, reason, message, True
@@ -89,6 +96,10 @@ def _stage(pod: Object, state: Object, last: Object) -> tuple[Stage, str, str, b
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return Stage.PENDING, condition.get("reason", "Unschedulable"), condition.get("message", ""), True
     return Stage.PENDING, reason or "PodPending", message, False
+
+
+def _ran(state: Object) -> bool:
+    return "terminated" in state and state["terminated"].get("reason") != _NEVER_MADE
 
 
 def _exit(terminated: Object) -> str:

@@ -27,9 +27,10 @@ class StatusWriter:
         Raises:
             RequestError: it was not written, or nobody knows.
         """
-        if after == before:
-            return None
         key = key_of(raw)
+        if after == before:
+            self._budget.forgo(key)
+            return None
         urgent = "status" not in raw or urgent_part(after) != urgent_part(before)
         if not urgent:
             wait = self._budget.wait(key)

@@ -47,7 +47,7 @@ class FakeCluster:
 
     async def _run(self) -> None:
         while True:
-            for step in (self._collect_garbage, self._run_deployments, self._run_pods):
+            for step in (self._orphan, self._collect_garbage, self._run_deployments, self._run_pods):
                 try:
                     await step()
                 except ApiError as error:
@@ -55,6 +55,22 @@ class FakeCluster:
                     if error.code not in {404, 409, 422}:
                         raise
             await asyncio.sleep(_EVERY)
+
+    async def _orphan(self) -> None:
+        """What is deleted with `--cascade=orphan` loses its children first."""
+        for kind in ("GridBot", "ExchangeConnector"):
+            for owner in await self.kube.list(kind):
+                finalizers = owner["metadata"].get("finalizers", [])
+                if "orphan" not in finalizers:
+                    continue
+                for child in await self.kube.list("Pod"):
+                    references = child["metadata"].get("ownerReferences", [])
+                    others = [one for one in references if one["uid"] != owner["metadata"]["uid"]]
+                    if others != references:
+                        patch = {"metadata": {"ownerReferences": others or None}}
+                        await self.kube.merge("Pod", child["metadata"]["name"], patch)
+                rest = {"metadata": {"finalizers": [one for one in finalizers if one != "orphan"]}}
+                await self.kube.merge(kind, owner["metadata"]["name"], rest)
 
     async def _collect_garbage(self) -> None:
         # Children before owners: what is owned was made after its owner, so an owner that is not listed now is gone.

@@ -51,7 +51,7 @@ class FakeBot(bot_pb2_grpc.BotServiceServicer):
         self.status = bot_pb2.Status(
             epoch=epoch,
             generation=resource["metadata"]["generation"],
-            phase=self._PHASES[self._GOALS[self.spec["state"]]],
+            phase=self._PHASES[self._GOALS[self.spec.get("state", "Running")]],
             last_price="40000",
             position="0",
             open_buys=10,

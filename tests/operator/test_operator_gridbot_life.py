@@ -5,6 +5,7 @@ import time
 import pytest
 
 from opensqt.bot.v1 import bot_pb2
+from tests.operator.fake_cluster import eventually
 from tests.operator.kube_client import Object
 from tests.operator.world import World, condition, observed, ready, reason, state_of
 
@@ -123,6 +124,41 @@ async def test_orphan_lets_go_at_once(world: World) -> None:
         await world.kube.delete("GridBot", "grid")
         await world.gone("GridBot", "grid")
         assert fake.configured == []
+
+
+@pytest.mark.parametrize("policy", ["CancelOrders", "ClosePosition"])
+async def test_deletion_that_orphans_its_pod_winds_the_bot_down_and_ends_the_pod(world: World, policy: str) -> None:
+    world.cluster.stubborn.add("grid")
+    async with world.operator():
+        await world.create_bot(deletionPolicy=policy)
+        await world.running()
+        fake = world.cluster.bots["grid"]
+        await world.kube.delete("GridBot", "grid", propagation="Orphan")
+
+        async def orphaned() -> bool:
+            return "ownerReferences" not in (await world.kube.get("Pod", "grid-bot"))["metadata"]
+
+        await eventually(orphaned, "the Pod has no owner")
+        await world.until(lambda bot: state_of(bot) == "WindingDown" and bool(fake.configured), "told its end")
+        fake.change(phase=bot_pb2.PHASE_STOPPED)
+        await world.gone("GridBot", "grid")
+        await world.gone("Pod", "grid-bot")
+        await world.event("WoundDown")
+
+
+async def test_an_orphaned_pod_gets_its_owner_back(world: World) -> None:
+    async with world.operator():
+        await world.create_bot()
+        await world.running()
+        before = await world.kube.get("Pod", "grid-bot")
+        await world.kube.merge("Pod", "grid-bot", {"metadata": {"ownerReferences": None}})
+
+        async def owned() -> bool:
+            pod = await world.kube.get("Pod", "grid-bot")
+            return bool(pod["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"])
+
+        await eventually(owned, "owned again")
+        assert (await world.kube.get("Pod", "grid-bot"))["metadata"]["uid"] == before["metadata"]["uid"]
 
 
 async def test_both_deleted_at_once_wind_down_in_any_order(world: World) -> None:

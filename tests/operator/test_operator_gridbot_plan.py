@@ -1,13 +1,15 @@
 """What is done for a GridBot, and what is said of it: pure, case by case."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from opensqt.api.gridbot import GridBot
+from opensqt.api.gridbot import GridBot, GridBotSpec
 from opensqt.bot.v1 import bot_pb2
 from opensqt_operator.gridbot.conditions import verdicts
+from opensqt_operator.gridbot.lifecycle import order_for
 from opensqt_operator.gridbot.observation import Observation
 from opensqt_operator.gridbot.plan import plan
 from opensqt_operator.gridbot.resources import bot_pod, process_hash
@@ -125,6 +127,7 @@ def test_nothing_is_done_where_all_is_as_it_should_be() -> None:
         {"deletionPolicy": "ClosePosition"},
         {"deletionTimeoutSeconds": 20},
         {"grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 3, "sellWindow": 4}},
+        {"grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 10, "sellWindow": 10, "lower": "1", "upper": "9"}},
     ],
     ids=lambda edit: next(iter(edit)),
 )
@@ -260,11 +263,43 @@ def test_deletion_waits_no_longer_than_it_may_counted_from_when_it_could_act() -
     raw, pod = ending(deletionTimeoutSeconds=60)
     winding = report(generation=2, phase=bot_pb2.PHASE_WINDING_DOWN)
     told = (2, bot_pb2.GOAL_STOP)
+    raw["metadata"]["deletionTimestamp"] = "2026-01-01T11:59:00Z"
     early = observe(raw, pod, report=winding, acknowledged=told, deleting_since=NOW - timedelta(seconds=59))
     assert plan(early).steps == ()
     assert plan(early).look_again == 1
     late = observe(raw, pod, report=winding, acknowledged=told, deleting_since=NOW - timedelta(seconds=60))
     assert announced(plan(late)) == ["DeadlineExceeded"]
+
+
+def test_the_deadline_of_a_deletion_is_the_same_for_an_operator_that_comes_later_but_it_may_try() -> None:
+    raw, pod = ending(deletionTimeoutSeconds=300)
+    winding = report(generation=2, phase=bot_pb2.PHASE_WINDING_DOWN)
+    told = (2, bot_pb2.GOAL_STOP)
+    raw["metadata"]["deletionTimestamp"] = "2026-01-01T11:54:59Z"
+    restarted = observe(raw, pod, report=winding, acknowledged=told, deleting_since=NOW - timedelta(seconds=59))
+    assert plan(restarted).look_again == 1
+    tried = observe(raw, pod, report=winding, acknowledged=told, deleting_since=NOW - timedelta(seconds=61))
+    assert announced(plan(tried)) == ["DeadlineExceeded"]
+
+
+def test_a_pod_that_no_garbage_collector_will_delete_goes_before_its_owner() -> None:
+    raw, pod = ending()
+    stopped = report(generation=2, phase=bot_pb2.PHASE_STOPPED)
+    done: dict[str, Any] = {"report": stopped, "acknowledged": (2, bot_pb2.GOAL_STOP)}
+    assert kinds(plan(observe(raw, pod, **done))) == [Announce, LetGo]
+    del pod["metadata"]["ownerReferences"]
+    assert kinds(plan(observe(raw, pod, **done))) == [Delete, Announce, LetGo]
+    other = ending()[1]
+    raw["metadata"]["finalizers"].append("orphan")
+    assert kinds(plan(observe(raw, other, **done))) == [Delete, Announce, LetGo]
+
+
+def test_an_orphaned_pod_of_an_earlier_namesake_is_not_ours() -> None:
+    pod = live_pod(gridbot())
+    del pod["metadata"]["ownerReferences"]
+    namesake = gridbot(held=False)
+    namesake["metadata"]["uid"] = "another"
+    assert plan(observe(namesake, pod)).reason == "NameTaken"
 
 
 def test_a_deleted_bot_without_a_pod_is_started_stopped() -> None:
@@ -283,15 +318,27 @@ def test_without_a_connector_nothing_is_started_to_wind_down() -> None:
     assert "ConnectorNotFound" in p.message
 
 
-def test_a_first_pod_that_never_ran_leaves_nothing_behind() -> None:
+def test_a_first_pod_that_never_ran_leaves_nothing_behind_once_its_node_has_said_so() -> None:
     raw, pod = ending()
     waiting = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}
     pod = live_pod(gridbot(), container=waiting)
-    assert LetGo not in kinds(plan(observe(raw, pod)))
+    pod["spec"]["nodeName"] = "node-1"
+    assert plan(observe(raw, pod)).steps == ()
+    assert kinds(plan(observe(raw, last_pod=pod))) == [Apply]
     pod["metadata"]["annotations"]["opensqt.io/first-pod"] = "true"
-    assert announced(plan(observe(raw, pod))) == ["NeverStarted"]
+    assert kinds(plan(observe(raw, pod))) == [Delete]
+    # Gone without a last word of its node: who knows.
+    assert kinds(plan(observe(raw, last_pod=pod))) == [Apply]
+    unscheduled = {**pod, "spec": {name: value for name, value in pod["spec"].items() if name != "nodeName"}}
+    assert announced(plan(observe(raw, last_pod=unscheduled))) == ["NeverStarted"]
+    unknown = {"name": "bot", "state": {"terminated": {"reason": "ContainerStatusUnknown", "exitCode": 137}}}
+    pod["status"] |= {"phase": "Failed", "containerStatuses": [unknown]}
+    assert announced(plan(observe(raw, last_pod=pod))) == ["NeverStarted"]
     raw["status"] = {"epoch": 1}
-    assert LetGo not in kinds(plan(observe(raw, pod)))
+    assert kinds(plan(observe(raw, last_pod=pod))) == [Apply]
+    raw["status"] = {}
+    pod["status"]["containerStatuses"] = [unknown | {"restartCount": 1}]
+    assert kinds(plan(observe(raw, last_pod=pod))) == [Apply]
 
 
 def test_foreign_finalizers_are_left_to_their_owners() -> None:
@@ -358,8 +405,44 @@ def test_states() -> None:
     }.items():  # fmt: skip
         assert state(observe(raw, pod, report=report(phase=phase)), Plan()) == word
     assert state(observe(raw, pod, contact=Contact(report(), 11.0)), Plan()) == "Unknown"
+    going = live_pod(raw, metadata={"deletionTimestamp": "2026-01-01T11:59:00Z"})
+    assert state(observe(raw, going), Plan()) == "Restarting"
     raw["status"] = {"state": "Running"}
     assert state(observe(raw, pod, contact=Contact(report(), 9.0)), Plan()) == "Running"
+
+
+def test_probes_go_with_the_process_that_they_spoke_of() -> None:
+    raw = gridbot()
+    pod = live_pod(raw)
+    probe = bot_pb2.Probe(name="Journal", healthy=True, reason="Healthy")
+    o = observe(raw, pod, report=report(probes=[probe]))
+    raw["status"] = status(o, plan(o)).to_json_object()
+    assert [one.name for one in observe(raw, pod).previous.probes] == ["Journal"]
+    for gone in (
+        observe(raw), observe(raw, live_pod(raw, status={"phase": "Failed"})),
+        observe(raw, pod, contact=Contact(report(), 11.0)),
+    ):  # fmt: skip
+        assert status(gone, plan(gone)).probes == []
+
+
+def test_an_order_that_the_exchange_denies_degrades_the_bot() -> None:
+    raw = gridbot()
+    o = observe(raw, live_pod(raw), report=report(reason="OrderDenied", message="has had and denies now: o1"))
+    said = verdicts(o, plan(o))
+    assert (said["Degraded"].status, said["Degraded"].reason) == ("True", "OrderDenied")
+    assert said["Ready"].status == "True"
+
+
+def test_a_bot_hears_nothing_of_what_is_as_by_default() -> None:
+    """So that an older bot, which a spec may pin, is not refused what it does not know and nobody uses."""
+    raw = gridbot(riskLimits={"maxOpenOrders": 100}, deletionPolicy="CancelOrders", state="Running")
+    bot = GridBot.model_validate(raw)
+    (container,) = bot_pod(raw, bot, OPTIONS)["spec"]["containers"]
+    born = json.loads(container["env"][0]["value"])["spec"]
+    told = json.loads(order_for(observe(raw), bot.spec).spec_json)
+    assert told == born
+    assert not born.keys() & {"riskLimits", "deletionPolicy", "state", "side", "journal"}
+    assert GridBotSpec.model_validate(born) == bot.spec
 
 
 def test_transition_times_move_only_when_a_status_flips() -> None:

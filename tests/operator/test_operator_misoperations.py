@@ -3,6 +3,7 @@
 import pytest
 
 from opensqt.bot.v1 import bot_pb2
+from tests.operator.fake_cluster import eventually
 from tests.operator.kube_client import Object
 from tests.operator.world import World, bot_manifest, condition, observed, ready, reason, state_of
 
@@ -46,6 +47,49 @@ async def test_what_kubelet_says_of_a_pod_is_shown(world: World, waiting: Object
         # It never ran, so there is nothing to wind down.
         await world.kube.delete("GridBot", "grid")
         await world.gone("GridBot", "grid")
+        await world.event("NeverStarted")
+
+
+async def test_a_bot_that_started_after_kubelet_last_told_is_wound_down(world: World) -> None:
+    """Its node is silent while the GridBot is deleted, and tells in the end that the bot had run after all."""
+    waiting = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    world.cluster.hold = lambda pod: waiting if pod["metadata"]["name"] == "grid-bot" else None
+    world.cluster.node_down = True
+    async with world.operator():
+        await world.create_bot()
+
+        async def held() -> bool:
+            pod = await world.kube.find("Pod", "grid-bot")
+            return pod is not None and bool(pod["status"]["containerStatuses"])
+
+        await eventually(held, "the container is being created, as far as kubelet has told")
+        await world.kube.bind("grid-bot", "node-1")
+        first = await world.kube.get("Pod", "grid-bot")
+        await world.kube.delete("GridBot", "grid")
+
+        async def terminating() -> bool:
+            pod = await world.kube.find("Pod", "grid-bot")
+            return pod is not None and "deletionTimestamp" in pod["metadata"]
+
+        await eventually(terminating, "its Pod is to go first")
+        assert await world.events("NeverStarted") == []
+        (status,) = first["status"]["containerStatuses"]
+        ran = {"terminated": {"exitCode": 143, "startedAt": "2026-01-01T00:00:00Z", "containerID": "containerd://1"}}
+        told = {"phase": "Failed", "containerStatuses": [status | {"state": ran}]}
+        await world.kube.merge("Pod", "grid-bot", {"status": told}, "status")
+        world.cluster.stubborn.add("grid")
+        world.cluster.hold = lambda pod: None
+        world.cluster.node_down = False
+
+        async def told_its_end() -> bool:
+            return bool(world.cluster.bots["grid"].configured)
+
+        await eventually(told_its_end, "a bot is started to wind down")
+        assert world.cluster.bots["grid"].resource["spec"]["state"] == "Stopped"
+        world.cluster.bots["grid"].change(phase=bot_pb2.PHASE_STOPPED)
+        await world.gone("GridBot", "grid")
+        await world.event("WoundDown")
+        assert await world.events("NeverStarted") == []
 
 
 async def test_a_crash_loop_shows_the_last_words(world: World) -> None:

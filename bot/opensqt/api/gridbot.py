@@ -144,8 +144,8 @@ class CircuitBreaker(Model):
 
 
 class GridBotSpec(Model):
-    """What the bot is to do. Changes to limits, windows, breaker, state and deletionPolicy reach it live; all else
-    restarts it safely."""
+    """What the bot is to do. Changes to its leverage, spacing, orders, resources and image restart it safely; all else
+    reaches it live."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         immutable("symbol", "delete the bot and create another"),
@@ -276,7 +276,9 @@ class GridBotStatus(Model):
     state: str = Field(
         default="Pending",
         max_length=32,
-        description="Pending, Starting, Running, Paused, WindingDown, Stopped, Halted, Terminating or Unknown.",
+        description=(
+            "Pending, Starting, Running, Paused, WindingDown, Stopped, Halted, Restarting, Terminating or Unknown."
+        ),
     )
     conditions: list[Condition] = Field(
         default_factory=list,

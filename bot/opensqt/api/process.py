@@ -56,7 +56,8 @@ def _resource(resource: GridBot | ExchangeConnector) -> str:
             "uid": resource.metadata.uid,
             "generation": resource.metadata.generation,
         },
-        "spec": resource.spec.to_json_object(),
+        # An image that the spec pins may be older than this, and refuses fields that it does not know.
+        "spec": resource.spec.set_part(),
     }
     return json.dumps(document, separators=(",", ":"), sort_keys=True)
 

@@ -77,6 +77,10 @@ class Model(BaseModel):
         """The object as the API server has it: camelCase, nothing that is unset."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
+    def set_part(self) -> dict[str, Any]:
+        """The same without what is as by default: what an older version can read too, unless it is really used."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
 
 def broken_immutables(old: Model, new: dict[str, Any]) -> list[str]:
     """What the API server would answer to an update from `old` to the JSON object `new`: `.field: message`."""

@@ -14,6 +14,8 @@ _WANTED_PHASES = {
     RunState.PAUSED: bot_pb2.PHASE_PAUSED,
     RunState.STOPPED: bot_pb2.PHASE_STOPPED,
 }
+_LOOK_THERE = frozenset({"OrderDenied"})
+"""What a bot trades on with, though somebody should look at the exchange."""
 _BLOCKED = frozenset({"NameTaken", "ConnectorNotFound", "ConnectorDeleting"})
 
 
@@ -111,6 +113,8 @@ def degraded(o: Observation) -> Verdict:  # noqa: PLR0911 - a chain of reasons
     unhealthy = [probe for probe in report.probes if not probe.healthy]
     if unhealthy and report.phase != bot_pb2.PHASE_STARTING:
         return true(f"{unhealthy[0].name}Unhealthy", unhealthy[0].message)
+    if report.reason in _LOOK_THERE:
+        return true(report.reason, report.message)
     return false("AsExpected")
 
 

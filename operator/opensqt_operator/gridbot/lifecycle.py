@@ -3,7 +3,8 @@
 Deletion drives the bot to its end (`PHASE_STOPPED`) and lets go then; every step is safe to repeat:
 
     no finalizer of ours ─► nothing is held
-    force-delete, Orphan, deadline, or a first Pod that never ran ─► let go, with an Event
+    force-delete, Orphan, deadline ─► let go, with an Event
+    first Pod that has not been seen to run ─► deleted; once its node confirms that it never ran: let go, with an Event
     bot stopped as its deletionPolicy asks, and it has said so since it was told ─► let go
     Pod gone or finished ─► started again, stopped from the first moment, for its orders may still be open
     else ─► told its goal, and waited for
@@ -16,9 +17,9 @@ from opensqt.bot.v1 import bot_pb2
 from opensqt_operator.bots import Order
 from opensqt_operator.conditions import Verdict
 from opensqt_operator.gridbot.observation import Observation, connector_verdict
-from opensqt_operator.gridbot.resources import bot_pod, process_hash, started_with
+from opensqt_operator.gridbot.resources import bot_pod, process_hash, started_for, started_with
 from opensqt_operator.names import PODS, Object, pod_name
-from opensqt_operator.pod_state import PodState, Stage
+from opensqt_operator.pod_state import PodState, Stage, pod_state
 from opensqt_operator.steps import Announce, Apply, Delete, LetGo, Plan, Step, Tell
 from opensqt_operator.validation import InvalidSpecError
 
@@ -38,7 +39,7 @@ _LEFT_BEHIND = "orders may be open and a position held at the exchange: look the
 def order_for(o: Observation, spec: GridBotSpec) -> Order:
     """What the bot is to be told."""
     goal = _END_GOALS[o.policy] if o.deleting else _RUN_GOALS[spec.state]
-    spec_json = json.dumps(spec.to_json_object(), separators=(",", ":"), sort_keys=True)
+    spec_json = json.dumps(spec.set_part(), separators=(",", ":"), sort_keys=True)
     return Order(str(o.raw["metadata"]["uid"]), o.generation, goal, spec_json)
 
 
@@ -59,17 +60,18 @@ def plan_deletion(o: Observation) -> Plan:  # noqa: PLR0911 - a chain of reasons
     if not o.held:
         return Plan(reason="Terminating", message="waiting for others to let go of it", progressing=True)
     if o.forced:
-        return _let_go("Forced", f"let go at once, as its annotation asks; {_LEFT_BEHIND}", warning=True)
+        return _let_go(o, "Forced", f"let go at once, as its annotation asks; {_LEFT_BEHIND}", warning=True)
     if o.policy is DeletionPolicy.ORPHAN:
-        return _let_go("Orphaned", "let go; orders and position stay as they are")
+        return _let_go(o, "Orphaned", "let go; orders and position stay as they are")
     if _stopped(o):
         position = o.report.position if o.report is not None else ""
-        return _let_go("WoundDown", f"all orders are cancelled; position: {position or '0'}")
+        return _let_go(o, "WoundDown", f"all orders are cancelled; position: {position or '0'}")
     state = o.pod_state
-    if state is not None and state.first and not state.ever_ran and o.previous.epoch == 0:
-        return _let_go("NeverStarted", "its bot never ran, so nothing was placed")
+    if o.pod is None and _never_ran(o):
+        return _let_go(o, "NeverStarted", "its bot never ran, so nothing was placed")
     if o.now >= o.deadline:
         return _let_go(
+            o,
             "DeadlineExceeded",
             f"let go after spec.deletionTimeoutSeconds; {_LEFT_BEHIND}. {_obstacle(o)}",
             warning=True,
@@ -88,7 +90,8 @@ def _steps(o: Observation, state: PodState | None) -> tuple[Step, ...]:  # noqa:
         return (Apply(PODS, bot_pod(o.raw, o.parsed, o.options, winding_down=True), force=False),)
     if state.stage is Stage.TERMINATING:
         return ()
-    if state.stage is Stage.FINISHED or (state.broken and _outdated(o)):
+    unborn = state.first and not state.ever_ran and o.previous.epoch == 0
+    if state.stage is Stage.FINISHED or unborn or (state.broken and _outdated(o)):
         return (Delete(PODS, pod_name(o.name), state.uid),)
     # A spec edited together with the deletion may not fit the running bot; its own always does.
     started = started_with(o.pod)
@@ -98,6 +101,14 @@ def _steps(o: Observation, state: PodState | None) -> tuple[Step, ...]:  # noqa:
     if o.report is not None and o.acknowledged != (order.generation, order.goal):
         return (Tell(order),)
     return ()
+
+
+def _never_ran(o: Observation) -> bool:
+    """Its first Pod is gone, and never ran by the word of its node; nothing that was said before that is certain."""
+    if o.last_pod is None or started_for(o.last_pod) != o.raw["metadata"]["uid"] or o.previous.epoch:
+        return False
+    last = pod_state(o.last_pod)
+    return last.first and last.ended and not last.ever_ran
 
 
 def _outdated(o: Observation) -> bool:
@@ -140,5 +151,10 @@ def _obstacle(o: Observation) -> str:
     return f"bot: {phase}{f' ({said})' if said else ''}{hindered}"
 
 
-def _let_go(reason: str, message: str, *, warning: bool = False) -> Plan:
-    return Plan((Announce(reason, message, warning), LetGo()), reason, message, progressing=True)
+def _let_go(o: Observation, reason: str, message: str, *, warning: bool = False) -> Plan:
+    steps: tuple[Step, ...] = (Announce(reason, message, warning), LetGo())
+    if o.pod_stays and o.policy is not DeletionPolicy.ORPHAN:
+        # Before its owner goes: afterwards nobody would know it.
+        state = o.pod_state
+        steps = (Delete(PODS, pod_name(o.name), state.uid), *steps) if state is not None else steps
+    return Plan(steps, reason, message, progressing=True)

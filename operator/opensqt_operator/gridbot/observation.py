@@ -10,15 +10,20 @@ from opensqt.api.gridbot import DeletionPolicy, GridBot, GridBotStatus
 from opensqt.api.meta import ConditionStatus
 from opensqt.bot.v1 import bot_pb2
 from opensqt_operator.conditions import Verdict, false, find, true, unknown
+from opensqt_operator.gridbot.resources import started_for
 from opensqt_operator.lines import Contact
 from opensqt_operator.names import FINALIZER, FORCE_DELETE, Object
 from opensqt_operator.options import Options
-from opensqt_operator.ownership import Ownership, ownership
+from opensqt_operator.ownership import Ownership, orphaned, ownership
 from opensqt_operator.pod_state import PodState, Stage, pod_state
 from opensqt_operator.validation import InvalidSpecError, parse, parse_status
 
 GRACE = 10.0
 """For so many seconds a bot that does not answer is believed to be what it last said."""
+ORPHANING = "orphan"
+"""The garbage collector's finalizer: deleted with `--cascade=orphan`."""
+AT_LEAST = 60.0
+"""So long an operator tries, in seconds, that comes after the deadline of a deletion: it was away, not the exchange."""
 START_GRACE = 45.0
 """The same for a bot whose container has just been started."""
 BotContact = Contact[bot_pb2.Status]
@@ -39,7 +44,9 @@ class Observation:
     """The same of the last order that it was given."""
     options: Options
     deleting_since: datetime | None = None
-    """When we first saw that it is being deleted."""
+    """When this process first saw that it is being deleted."""
+    last_pod: Object | None = None
+    """Where there is no Pod now: the last state of the one that was, as its deletion told it."""
     trouble: Verdict | None = None
     """What the API server or the bot refused when the plan was last carried out."""
 
@@ -93,13 +100,26 @@ class Observation:
 
     @property
     def deadline(self) -> datetime:
-        """When deletion lets go: counted from when the operator could first do something about it."""
+        """When deletion lets go: counted from the deletion, whichever operator saw it."""
         seconds = self.raw.get("spec", {}).get("deletionTimeoutSeconds", 300)
-        return (self.deleting_since or self.now) + timedelta(seconds=seconds if isinstance(seconds, int) else 300)
+        seconds = seconds if isinstance(seconds, int) else 300
+        deleted = datetime.fromisoformat(self.raw["metadata"]["deletionTimestamp"]) if self.deleting else self.now
+        seen = self.deleting_since or self.now
+        return max(deleted + timedelta(seconds=seconds), seen + timedelta(seconds=min(seconds, AT_LEAST)))
+
+    @cached_property
+    def pod_is_ours(self) -> bool:
+        """Also where it has lost its owner: a bot that was started for this very GridBot trades for it."""
+        if self.pod is None:
+            return False
+        uid = self.raw["metadata"]["uid"]
+        return ownership(self.pod, self.raw) is Ownership.OURS or (orphaned(self.pod) and started_for(self.pod) == uid)
 
     @property
-    def pod_is_ours(self) -> bool:
-        return self.pod is not None and ownership(self.pod, self.raw) is Ownership.OURS
+    def pod_stays(self) -> bool:
+        """Nobody but us will delete its Pod when it has gone."""
+        orphaning = ORPHANING in self.raw["metadata"].get("finalizers", ())
+        return self.pod is not None and self.pod_is_ours and (orphaning or orphaned(self.pod))
 
     @property
     def report(self) -> bot_pb2.Status | None:

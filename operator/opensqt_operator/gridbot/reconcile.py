@@ -135,6 +135,9 @@ class GridBotReconciler:
             self._cache.put(pod)
         elif remembered is not None:
             self._cache.drop_for_good(remembered)
+            if raw is not None and "deletionTimestamp" in raw["metadata"]:
+                # Whether it ever ran tells what is left to be wound down.
+                raise StaleError(f"Pod {pod_name(key.name)} has just gone: the watch will tell how it ended")
         if raw is None:
             remembered = self._cache.get(GRIDBOTS, key.namespace, key.name)
             if remembered is not None:
@@ -159,6 +162,7 @@ class GridBotReconciler:
             acknowledged=line.acknowledged if line is not None else None,
             told=line.told if line is not None else None,
             options=self._options,
+            last_pod=self._cache.last_pod(key.namespace, pod_name(key.name)) if pod is None else None,
             deleting_since=self._noticed_deletion(key, raw, now),
             trouble=self._trouble.get(key),
         )

@@ -3,7 +3,7 @@
 import json
 
 from opensqt.api.gridbot import GridBot, GridBotSpec, RunState
-from opensqt.api.live import LIVE_FIELDS
+from opensqt.api.live import fixed_part
 from opensqt.api.process import BOT_PORT, CONNECTOR_PORT, RESOURCE_ENV, bot_process
 from opensqt_operator.drift import digest
 from opensqt_operator.names import BOT, FIRST_POD, PROCESS_HASH, Object, connector_name, labels, pod_name
@@ -81,14 +81,25 @@ def process_hash(pod: Object) -> str:
 
 def started_with(pod: Object) -> tuple[int, GridBotSpec] | None:
     """The generation and the spec that a Pod was started with."""
-    for env in _environment(pod):
-        if env["name"] == RESOURCE_ENV:
-            try:
-                resource = json.loads(env.get("value", ""))
-                return int(resource["metadata"]["generation"]), GridBotSpec.model_validate(resource["spec"])
-            except (ValueError, KeyError):
-                return None
-    return None
+    try:
+        resource = _resource(pod)
+        return int(resource["metadata"]["generation"]), GridBotSpec.model_validate(resource["spec"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def started_for(pod: Object) -> str:
+    """The uid of the GridBot that a Pod was started for, whoever owns it now; empty where it is no bot of ours."""
+    try:
+        return str(_resource(pod)["metadata"]["uid"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _resource(pod: Object) -> Object:
+    value = next((env.get("value", "") for env in _environment(pod) if env["name"] == RESOURCE_ENV), "")
+    resource: Object = json.loads(value)
+    return resource
 
 
 def _environment(pod: Object) -> list[Object]:
@@ -97,17 +108,7 @@ def _environment(pod: Object) -> list[Object]:
 
 
 def _process_hash(template: Object, spec: GridBotSpec) -> str:
-    """The hash of what cannot change while the bot runs.
-
-    Of the spec it takes only what differs from the defaults, so that a field that a later version adds restarts no bot.
-    """
-    fixed = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
-    for path in LIVE_FIELDS:
-        *parents, name = path.split(".")
-        part = fixed
-        for parent in parents:
-            part = part.get(parent, {})
-        part.pop(name, None)
+    """The hash of what cannot change while the bot runs."""
     (the_container,) = template["containers"]
     env = [item for item in the_container["env"] if item["name"] != RESOURCE_ENV]
-    return digest([template | {"containers": [the_container | {"env": env}]}, fixed])
+    return digest([template | {"containers": [the_container | {"env": env}]}, fixed_part(spec)])

@@ -18,6 +18,9 @@ def status(o: Observation, plan: Plan) -> GridBotStatus:
         "conditions": with_times(verdicts(o, plan), before.conditions, now=o.now, generation=o.generation),
         "pod": o.pod["metadata"]["name"] if o.pod is not None and o.pod_is_ours else "",
     }
+    if o.pod_state is None or o.pod_state.stage is not Stage.RUNNING or o.unreachable:
+        # They spoke of a process that is gone, or that nobody hears.
+        fields["probes"] = []
     updated = before.model_copy(update=fields)
     report = o.report
     return with_report(updated, report) if report is not None else updated
@@ -48,13 +51,15 @@ def news(before: GridBotStatus, after: GridBotStatus) -> list[Announce]:
     ]
 
 
-def state(o: Observation, plan: Plan) -> str:
+def state(o: Observation, plan: Plan) -> str:  # noqa: PLR0911 - a chain of reasons
     """The word in the column STATE."""
     if o.deleting:
         return "WindingDown" if o.held and plan.reason == "WindingDown" else "Terminating"
     pod, report = o.pod_state, o.report
     if pod is None:
         return "Pending"
+    if pod.stage in {Stage.TERMINATING, Stage.FINISHED}:
+        return "Restarting"
     if pod.stage is not Stage.RUNNING:
         return "Starting"
     if report is not None:
