@@ -9,6 +9,7 @@ COMMANDS = {
     "bot": ("opensqt.cli.bot", "The process of one GridBot."),
     "connector": ("opensqt.cli.connector", "The process of one ExchangeConnector."),
     "postgres": ("opensqt.cli.postgres", "A PostgreSQL for trials."),
+    "replay": ("opensqt.cli.replay", "Decide all that a bot has decided once more, and compare."),
     "run": ("opensqt.cli.run.command", "Run manifests on this machine, without a cluster."),
 }
 """Where each command is, and what it is in one line. The command's object has the command's name."""

@@ -1,5 +1,6 @@
 """What the journal holds, for people and tables: read only, without taking an epoch."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,6 +120,10 @@ class JournalReader:
         """The log with what the engine wanted, with sequence numbers. Raises UnreadableError."""
         rows = await self._fetch(statements.EVENTS, bot_uid, after_seq, limit)
         return [(row["seq"], decision_of(row)) for row in rows]
+
+    async def snapshots(self, bot_uid: str) -> dict[int, dict[str, Any]]:
+        """Those that are kept, by the number of the last event in them, oldest first."""
+        return {row["seq"]: json.loads(row["snapshot"]) for row in await self._fetch(statements.SNAPSHOTS, bot_uid)}
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
         with typed_errors(self._dsn):

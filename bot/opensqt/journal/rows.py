@@ -1,14 +1,14 @@
 """What one commit writes: the engine's events and actions as columns, ready for `unnest`; and what is read again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from opensqt.engine.actions import Place
 from opensqt.engine.codec import decode_action, decode_event, encode_action, encode_event
-from opensqt.engine.events import OrderFilled, OrderNotFound, OrderReported, OrderState, PlaceFailed
+from opensqt.engine.events import Event, OrderFilled, OrderNotFound, OrderReported, OrderState, PlaceFailed
 from opensqt.engine.replay import Decision
 
 NOT_FOUND = "NotFound"
@@ -30,19 +30,19 @@ class Rows:
     @classmethod
     def of(cls, decisions: Sequence[Decision], first_seq: int) -> "Rows":
         placed: dict[str, tuple[Any, ...]] = {}
-        reported: dict[str, tuple[Any, ...]] = {}
+        reported: dict[str, tuple[str, int, str, int]] = {}
         filled = []
         for seq, (event, actions) in enumerate(decisions, first_seq):
             placed |= {action.client_id: _placed(action) for action in actions or () if isinstance(action, Place)}
             if isinstance(event, OrderFilled):
                 filled.append(_filled(seq, event))
-            elif isinstance(event, OrderReported):
-                _report(reported, seq, event.client_id, event.state.value, event.filled)
-            elif isinstance(event, OrderNotFound):
-                _report(reported, seq, event.client_id, NOT_FOUND, 0)
-            elif isinstance(event, PlaceFailed):
-                _report(reported, seq, event.client_id, PLACE_FAILED, 0)
-        parts = {"placed": placed.values(), "reported": reported.values(), "filled": filled}
+            else:
+                note_report(reported, seq, event)
+        parts: dict[str, Collection[tuple[Any, ...]]] = {
+            "placed": placed.values(),
+            "reported": reported.values(),
+            "filled": filled,
+        }
         return cls(
             [event.time for event, _ in decisions],
             [_text(encode_event(event)) for event, _ in decisions],
@@ -56,8 +56,14 @@ def _placed(place: Place) -> tuple[Any, ...]:
     return place.client_id, side, place.price, place.lots, place.reduce_only, time_in_force
 
 
-def _report(reported: dict[str, tuple[Any, ...]], seq: int, client_id: str, status: str, filled: int) -> None:
+def note_report(reported: dict[str, tuple[str, int, str, int]], seq: int, event: Event) -> None:
     """One row an order, by the rule that the statement has for rows that are there: what has ended stays ended."""
+    if isinstance(event, OrderReported):
+        client_id, status, filled = event.client_id, event.state.value, event.filled
+    elif isinstance(event, OrderNotFound | PlaceFailed):
+        client_id, status, filled = event.client_id, NOT_FOUND if isinstance(event, OrderNotFound) else PLACE_FAILED, 0
+    else:
+        return
     _, _, known, most = reported.get(client_id, (client_id, seq, "", 0))
     if known in FINAL and status not in FINAL:
         return

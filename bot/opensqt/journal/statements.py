@@ -95,6 +95,8 @@ SELECT count(*) FROM fence
 
 NEWEST_SNAPSHOT = "SELECT seq, snapshot FROM opensqt.snapshots WHERE bot_uid = $1 ORDER BY seq DESC LIMIT 1"
 
+SNAPSHOTS = "SELECT seq, snapshot FROM opensqt.snapshots WHERE bot_uid = $1 ORDER BY seq"
+
 EVENTS = "SELECT seq, epoch, event, actions FROM opensqt.events WHERE bot_uid = $1 AND seq > $2 ORDER BY seq LIMIT $3"
 
 _FILL = """
