@@ -19,6 +19,12 @@ class NaiveGrid:
     lot: Decimal
     fee: Decimal
     short: bool = False
+    bounds: tuple[Decimal, Decimal] | None = None
+    """Lowest and highest level."""
+    trails: bool = False
+    """Whether the bounds follow the price, both up and down."""
+    middle: bool = False
+    """Whether only levels on its own side of the first price are entered: half of a neutral grid."""
     anchor: Decimal | None = None
     last: Decimal = ZERO
     entries: dict[Decimal, Decimal] = field(default_factory=dict)
@@ -38,8 +44,28 @@ class NaiveGrid:
             self.buy(price)
             self.sell(price)
         self.last = price
-        self.anchor = self.anchor or price
+        self.anchor = self.anchor or (self.bounds[0] if self.bounds else price)
+        if self.trails:
+            self.trail()
         self.plan()
+
+    def trail(self) -> None:
+        assert self.bounds is not None
+        low, high = self.bounds
+        while self.last >= high + self.interval:
+            low, high = low + self.interval, high + self.interval
+        while self.last <= low - self.interval:
+            low, high = low - self.interval, high - self.interval
+        self.bounds = low, high
+        for level in [level for level in self.entries if not self.allows(level)]:
+            del self.entries[level]
+
+    def allows(self, level: Decimal) -> bool:
+        assert self.anchor is not None
+        exit_level = level - self.interval if self.short else level + self.interval
+        if self.bounds and not self.bounds[0] <= min(level, exit_level) <= max(level, exit_level) <= self.bounds[1]:
+            return False
+        return not self.middle or (level > self.anchor if self.short else level < self.anchor)
 
     def buy(self, price: Decimal) -> None:
         for level in sorted([level for level in self.entries if level >= price], reverse=True):
@@ -87,7 +113,7 @@ class NaiveGrid:
         for step in range(self.window):
             level = grid_price + step * self.interval if self.short else grid_price - step * self.interval
             distance = level - self.last if self.short else self.last - level
-            if level in self.entries or level in self.held or distance <= self.interval / 10:
+            if level in self.entries or level in self.held or distance <= self.interval / 10 or not self.allows(level):
                 continue
             farthest = max(self.entries, key=lambda entry: abs(entry - grid_price), default=level)
             if len(self.entries) >= self.window and abs(farthest - grid_price) > abs(level - grid_price):

@@ -28,6 +28,10 @@ class RejectedError(Exception):
     """Post-only, but it would take."""
 
 
+class NothingToReduceError(Exception):
+    """Reduce-only, but there is no position that it would reduce."""
+
+
 class SimulatedVenue:
     """Orders by client id, and the messages that they cause, oldest first."""
 
@@ -52,6 +56,8 @@ class SimulatedVenue:
         )
         if crosses and place.time_in_force is TimeInForce.POST_ONLY:
             raise RejectedError
+        if place.reduce_only and not self.reducible(place):
+            raise NothingToReduceError
         order = self.orders[place.client_id] = VenueOrder(place)
         self.report(order, now)
         if place.price is None or crosses:
@@ -71,8 +77,9 @@ class SimulatedVenue:
         place = order.place
         at = price if price is not None else place.price
         assert at is not None
+        wanted = lots
         if place.reduce_only:
-            lots = min(lots, max(0, self.position if place.side is OrderSide.SELL else -self.position))
+            lots = min(lots, self.reducible(place))
         if lots:
             self._trades += 1
             fee = self.market.notional(at, lots) * (-50 if self._trades % 5 == 0 else 333) // 1_000_003
@@ -83,8 +90,13 @@ class SimulatedVenue:
             self.messages.append(fill)
         if not order.remaining:
             self.end(order, OrderState.FILLED, now)
+        elif lots < wanted:
+            self.end(order, OrderState.EXPIRED, now)
         elif lots:
             self.report(order, now)
+
+    def reducible(self, place: Place) -> int:
+        return max(0, self.position if place.side is OrderSide.SELL else -self.position)
 
     def end(self, order: VenueOrder, state: OrderState, now: int) -> None:
         order.state = state

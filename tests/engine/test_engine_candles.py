@@ -2,11 +2,13 @@
 
 import csv
 import gzip
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,12 +144,69 @@ def test_the_engine_trades_as_the_naive_grid_does(case: Case, candle_file: Calla
     assert again.snapshot() == rig.engine.snapshot()
 
 
+BOUNDS = (Decimal(46000), Decimal(47000))
+
+
 @pytest.mark.parametrize("side", [Side.LONG, Side.SHORT])
-def test_skipping_quiet_prices_changes_nothing(side: Side, candle_file: Callable[[str], Path]) -> None:
+@pytest.mark.parametrize("trails", [False, True])
+def test_a_bounded_grid_trades_as_the_naive_one_does(
+    side: Side, trails: bool, candle_file: Callable[[str], Path]
+) -> None:
+    market, short = market_of(CASES[0]), side is Side.SHORT
+    low, high = (market.to_ticks(bound) for bound in BOUNDS)
+    config = replace(config_of(CASES[0], market), side=side, lower=low, upper=high, trail_up=trails, trail_down=trails)
+    venue = TouchingVenue(market, Rig(config, market=market))
+    naive = NaiveGrid(
+        Decimal(50), config.buy_window, Decimal(300), Decimal("0.001"), FEE, short, bounds=BOUNDS, trails=trails
+    )
+    for price in path_of(candle_file(CASES[0].file)):
+        venue.rig.now += 15_000_000
+        venue.play(market.to_ticks(price))
+        naive.price(price)
+    assert venue.fills == naive.fills
+    assert len(naive.fills) > 100
+    view = venue.rig.engine.view()
+    assert from_money(view.realised) == naive.realised
+    assert market.from_lots(view.position) == naive.position
+    assert naive.bounds is not None
+    assert (market.from_ticks(view.lower), market.from_ticks(view.upper)) == naive.bounds
+    assert (naive.bounds != BOUNDS) == trails
+
+
+def test_a_neutral_grid_trades_as_a_long_and_a_short_half_do(candle_file: Callable[[str], Path]) -> None:
+    case = CASES[1]
+    market = market_of(case)
+    config = replace(config_of(case, market), side=Side.NEUTRAL)
+    venue = TouchingVenue(market, Rig(config, market=market))
+    halves = [
+        NaiveGrid(
+            Decimal(case.interval), case.window, Decimal(case.quote_size), Decimal(case.lot), FEE, short, middle=True
+        )
+        for short in (False, True)
+    ]
+    for price in path_of(candle_file(case.file)):
+        venue.rig.now += 15_000_000
+        venue.play(market.to_ticks(price))
+        for half in halves:
+            half.price(price)
+    assert Counter(venue.fills) == Counter(fill for half in halves for fill in half.fills)
+    assert min(len(half.fills) for half in halves) > 20
+    view = venue.rig.engine.view()
+    assert market.from_lots(view.position) == sum(half.position for half in halves)
+    assert from_money(view.realised) == sum(half.realised for half in halves)
+    assert from_money(view.unrealised) == sum(half.unrealised for half in halves)
+    assert venue.rig.replayed().snapshot() == venue.rig.engine.snapshot()
+
+
+@pytest.mark.parametrize("changes", [{}, {"lower": 92_000, "upper": 94_000, "trail_up": True}], ids=["open", "bounded"])
+@pytest.mark.parametrize("side", Side)
+def test_skipping_quiet_prices_changes_nothing(
+    side: Side, changes: dict[str, Any], candle_file: Callable[[str], Path]
+) -> None:
     """As lockstep does: prices in the quiet band are not even shown to the engine, unless an order fills."""
     case = replace(CASES[0], side=side)
     market = market_of(case)
-    config = replace(config_of(case, market), max_drawdown=to_money(Decimal(40)), cooldown=3600 * 1_000_000)
+    config = replace(config_of(case, market), **changes, max_drawdown=to_money(Decimal(40)), cooldown=3600 * 1_000_000)
     shown, skipped = (TouchingVenue(market, Rig(config, market=market)) for _ in range(2))
     for price in islice(path_of(candle_file(case.file)), 8000):
         ticks = market.to_ticks(price)

@@ -8,16 +8,19 @@ from hypothesis import strategies as st
 
 from opensqt.engine.grid import ArithmeticGrid, GeometricGrid, Grid
 from opensqt.engine.ladder import Ladder
+from opensqt.engine.layout import Layout
 from opensqt.engine.side import Side
 from tests.engine.rig import CONFIG
 
 LONG, SHORT = Side.LONG, Side.SHORT
-GRID = ArithmeticGrid(1000, 10)
+GRID = Layout(ArithmeticGrid(1000, 10))
 GRIDS: st.SearchStrategy[Grid] = st.one_of(
     st.builds(ArithmeticGrid, st.integers(5_000, 10**6), st.integers(1, 100)),
     st.builds(GeometricGrid, st.integers(5_000, 10**6), st.integers(500, 10**4)),
 )
-LADDERS = st.builds(Ladder, st.sampled_from(Side), GRIDS, st.just(replace(CONFIG, buy_window=4, sell_window=7)))
+LADDERS = st.builds(
+    Ladder, st.sampled_from(Side), st.builds(Layout, GRIDS), st.just(replace(CONFIG, buy_window=4, sell_window=7))
+)
 PRICES = st.integers(5_000, 10**6)
 
 
@@ -50,5 +53,5 @@ def test_a_holding_is_in_reach_from_the_price_on_at_which_it_comes_into_reach(
 
 
 def test_a_short_level_whose_exit_would_not_be_a_price_is_none() -> None:
-    ladder = Ladder(SHORT, ArithmeticGrid(10, 10), CONFIG)
+    ladder = Ladder(SHORT, Layout(ArithmeticGrid(10, 10)), CONFIG)
     assert list(ladder.window(10)) == [1, 2]

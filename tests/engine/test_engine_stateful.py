@@ -1,5 +1,6 @@
 """Random markets, faults, spec edits and restarts; what must always hold is checked after each step."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -31,7 +32,7 @@ from opensqt.engine.events import (
 )
 from opensqt.engine.view import Phase
 from tests.engine.rig import BOT_UID, CONFIG, MARKET, SECOND, Rig, money
-from tests.engine.simulated_venue import DuplicateError, RejectedError, SimulatedVenue
+from tests.engine.simulated_venue import DuplicateError, NothingToReduceError, RejectedError, SimulatedVenue, VenueOrder
 
 LATEST = 1_900_000
 """A placement that timed out arrives at most so many microseconds later: less than the engine waits for it."""
@@ -51,10 +52,27 @@ CONFIGS = [
         cooldown=20 * SECOND,
         post_only=False,
     ),
+    replace(
+        CONFIG,
+        max_position=MAX_POSITION,
+        max_open_orders=MAX_ORDERS,
+        lower=960,
+        upper=1040,
+        trail_up=True,
+        trail_down=True,
+        trail_up_to=1100,
+    ),
+    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, lower=965, upper=1030, trigger_price=1012),
+    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, trigger_price=980),
 ]
 
 
 PICKS = st.integers(0, 99)
+
+
+def lots_of(orders: Iterable[VenueOrder], side: OrderSide) -> int:
+    """What these orders may still buy or sell."""
+    return sum(order.remaining for order in orders if order.place.side is side)
 
 
 class GridMachine(RuleBasedStateMachine):
@@ -104,10 +122,12 @@ class GridMachine(RuleBasedStateMachine):
             self.feed(PlaceFailed(self.rig.now, place.client_id, Remedy.DUPLICATE, "duplicate"))
         except RejectedError:
             self.feed(PlaceFailed(self.rig.now, place.client_id, Remedy.WOULD_CROSS, "would cross"))
+        except NothingToReduceError:
+            self.feed(PlaceFailed(self.rig.now, place.client_id, Remedy.FIX_REQUEST, "nothing to reduce"))
 
     def arrive(self, place: Place) -> None:
         """A placement that nobody waits for any more reaches the venue."""
-        with suppress(DuplicateError, RejectedError):
+        with suppress(DuplicateError, RejectedError, NothingToReduceError):
             self.venue.place(place, self.rig.now)
 
     # --- what may happen ---
@@ -284,15 +304,15 @@ class GridMachine(RuleBasedStateMachine):
 
     @invariant()
     def exposure_is_within_limits(self) -> None:
-        open_orders = self.venue_state().open_orders().values()
-        buys = sum(order.remaining for order in open_orders if order.place.side is OrderSide.BUY)
-        sells = sum(order.remaining for order in open_orders if order.place.side is OrderSide.SELL)
-        assert max(self.venue.position + buys, sells - self.venue.position) <= MAX_POSITION
-        assert len(open_orders) <= MAX_ORDERS
-        if self.side is not Side.SHORT:
-            assert sells <= max(0, self.venue.position)
-        if self.side is not Side.LONG:
-            assert buys <= max(0, -self.venue.position)
+        orders = self.venue_state().open_orders().values()
+        opening = [order for order in orders if not order.place.reduce_only]
+        assert self.venue.position + lots_of(opening, OrderSide.BUY) <= MAX_POSITION
+        assert lots_of(opening, OrderSide.SELL) - self.venue.position <= MAX_POSITION
+        assert len(orders) <= MAX_ORDERS
+        closing = [order for order in orders if order.place.reduce_only]
+        if self.side is not Side.NEUTRAL:
+            assert lots_of(closing, OrderSide.SELL) <= max(0, self.venue.position)
+            assert lots_of(closing, OrderSide.BUY) <= max(0, -self.venue.position)
 
     @invariant()
     def position_is_the_sum_of_fills(self) -> None:
@@ -313,9 +333,9 @@ class GridMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_closed_that_is_not_held(self) -> None:
-        if self.side is not Side.SHORT:
+        if self.side is Side.LONG:
             assert self.venue_state().position >= 0
-        if self.side is not Side.LONG:
+        if self.side is Side.SHORT:
             assert self.venue_state().position <= 0
         assert self.spilled() == 0
 

@@ -25,6 +25,7 @@ from opensqt.api.schema import (
 class Side(StrEnum):
     LONG = "Long"
     SHORT = "Short"
+    NEUTRAL = "Neutral"
 
 
 class RunState(StrEnum):
@@ -60,15 +61,41 @@ class Spacing(Model):
         return self
 
 
+class Trailing(Model):
+    """A bounded grid that follows the price by whole levels when that leaves it."""
+
+    up: Boolean = Field(default=False, description="Follow a price above the grid's upper end.")
+    down: Boolean = Field(default=False, description="Follow a price below the grid's lower end.")
+    up_to: PositiveDecimal | None = Field(default=None, description="The upper end never goes beyond this price.")
+    down_to: PositiveDecimal | None = Field(default=None, description="The lower end never goes below this price.")
+
+
 class Grid(Model):
-    """Where the levels lie. They are counted from the first price seen; those in a window around the price have
-    orders."""
+    """Where the levels lie. They are counted from `lower` in a bounded grid, else from the trigger price or the first
+    price seen; those in a window around the price have orders."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "!has(self.lower) || !has(self.upper) || double(self.upper) > double(self.lower)",
             "upper must be greater than lower",
             ".upper",
+        ),
+        Rule(
+            "!has(self.trailing) || !(self.trailing.up || self.trailing.down) || (has(self.lower) && has(self.upper))",
+            "only a grid with lower and upper can follow the price",
+            ".trailing",
+        ),
+        Rule(
+            "!has(self.trailing) || !has(self.trailing.upTo) || !has(self.upper)"
+            " || double(self.trailing.upTo) >= double(self.upper)",
+            "trailing.upTo must not be below upper",
+            ".trailing.upTo",
+        ),
+        Rule(
+            "!has(self.trailing) || !has(self.trailing.downTo) || !has(self.lower)"
+            " || double(self.trailing.downTo) <= double(self.lower)",
+            "trailing.downTo must not be above lower",
+            ".trailing.downTo",
         ),
     )
 
@@ -85,13 +112,37 @@ class Grid(Model):
         le=500,
         description="Levels above the price that have a sell order: entries of Short, exits of Long.",
     )
-    lower: PositiveDecimal | None = Field(default=None, description="No entry below this price.")
-    upper: PositiveDecimal | None = Field(default=None, description="No entry above this price.")
+    lower: PositiveDecimal | None = Field(
+        default=None,
+        description="No entry below this price. With upper: a bounded grid, with entries and exits between the two.",
+    )
+    upper: PositiveDecimal | None = Field(
+        default=None,
+        description="No entry above this price. With lower: a bounded grid, with entries and exits between the two.",
+    )
+    trailing: Trailing = Trailing()
+    trigger_price: PositiveDecimal | None = Field(
+        default=None,
+        description=(
+            "Nothing is entered until the price has come here, from whichever side. Another price is waited for anew."
+        ),
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.lower is not None and self.upper is not None and self.upper <= self.lower:
             raise ValueError("upper must be greater than lower")
+        return self
+
+    @model_validator(mode="after")
+    def _trails_within_bounds(self) -> Self:
+        lower, upper, trailing = self.lower, self.upper, self.trailing
+        if (trailing.up or trailing.down) and (lower is None or upper is None):
+            raise ValueError("only a grid with lower and upper can follow the price")
+        if trailing.up_to is not None and upper is not None and trailing.up_to < upper:
+            raise ValueError("trailing.upTo must not be below upper")
+        if trailing.down_to is not None and lower is not None and trailing.down_to > lower:
+            raise ValueError("trailing.downTo must not be above lower")
         return self
 
 
@@ -168,7 +219,8 @@ class GridBotSpec(Model):
         default=Side.LONG,
         description=(
             "Long buys below the price and sells what it holds above it; "
-            "Short sells above the price and buys back below it."
+            "Short sells above the price and buys back below it; "
+            "Neutral is long below the middle of the grid and short above it."
         ),
     )
     state: RunState = Field(
@@ -269,6 +321,20 @@ class PositionStatus(Model):
     last_price: UnsignedDecimal = Field(default="0", validate_default=True)
 
 
+class GridStatus(Model):
+    """Where the grid is. Prices of 0: not yet, or none."""
+
+    anchor_price: UnsignedDecimal = Field(
+        default="0", validate_default=True, description="Levels are counted from here, unless the grid is bounded."
+    )
+    lower_price: UnsignedDecimal = Field(
+        default="0", validate_default=True, description="Lowest level of a bounded grid, where it has trailed to."
+    )
+    upper_price: UnsignedDecimal = Field(
+        default="0", validate_default=True, description="Highest level of a bounded grid, where it has trailed to."
+    )
+
+
 class GridBotStatus(Model):
     """What the operator and the bot last said."""
 
@@ -290,6 +356,7 @@ class GridBotStatus(Model):
     pod: str = Field(default="", max_length=253)
     breaker: BreakerStatus = Field(default=BreakerStatus())
     limits: list[LimitStatus] = Field(default_factory=list, max_length=16, json_schema_extra=keyed_by("name"))
+    grid: GridStatus = Field(default=GridStatus())
     position: PositionStatus = Field(default=PositionStatus())
     orders: OrdersStatus = Field(default=OrdersStatus())
     pnl: PnlStatus = Field(default=PnlStatus())

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from opensqt.api.gridbot import (
     BreakerStatus,
     GridBotStatus,
+    GridStatus,
     LimitStatus,
     OrdersStatus,
     PnlStatus,
@@ -65,9 +66,14 @@ def clip(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _numbers(report: bot_pb2.Status) -> dict[str, PositionStatus | OrdersStatus | PnlStatus]:
+def _numbers(report: bot_pb2.Status) -> dict[str, GridStatus | PositionStatus | OrdersStatus | PnlStatus]:
     realised, unrealised = _number(report.realised_pnl), _number(report.unrealised_pnl)
     return {
+        "grid": GridStatus(
+            anchor_price=_number(report.anchor_price),
+            lower_price=_number(report.lower_price),
+            upper_price=_number(report.upper_price),
+        ),
         "position": PositionStatus(
             quantity=_number(report.position),
             average_entry_price=_number(report.average_entry_price),

@@ -68,6 +68,13 @@ class Ledger:
         self.funding += amount
         self.realised -= amount
 
+    def offset(self, long: Holding, short: Holding, lots: int, notional: int) -> None:
+        """Closes so many lots of two holdings against each other: no trade, but what they won or lost is realised."""
+        before = (long.cost + short.cost, long.fees + short.fees)
+        self.realised += long.trade(-lots, notional, 0) + short.trade(lots, notional, 0)
+        self.total.cost += long.cost + short.cost - before[0]
+        self.total.fees += long.fees + short.fees - before[1]
+
     def exit_done(self, realised: int) -> None:
         """An exit order is over: one that lost counts up, any other starts the count again."""
         self.losses = self.losses + 1 if realised < 0 else 0

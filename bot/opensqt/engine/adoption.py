@@ -9,12 +9,10 @@ from dataclasses import replace
 
 from opensqt.engine.actions import Place
 from opensqt.engine.client_id import Leg, OrderKey, parse
-from opensqt.engine.grid import grid_of
 from opensqt.engine.ladder import Ladder
 from opensqt.engine.orders import Order
 from opensqt.engine.side import Side
 from opensqt.engine.slots import CLOSING, Slot
-from opensqt.engine.specification import has_grid
 from opensqt.engine.state import State, Turn
 
 
@@ -38,6 +36,7 @@ def adopt(turn: Turn, place: Place) -> None:
         price=place.price,
         lots=place.lots,
         time_in_force=place.time_in_force,
+        may_open=key.leg is Leg.EXIT and not place.reduce_only,
         unwanted=True,
         doubt=True,
         doubtful=True,
@@ -79,7 +78,7 @@ def _slot(state: State, key: OrderKey, place: Place) -> Slot:
 
 def _exit_price(state: State, side: Side, price: int) -> int:
     """Where what is entered at `price` is left."""
-    if state.config is None or not state.anchor or not has_grid(state.config):
+    layout = state.layout
+    if state.config is None or layout is None:
         return price + side.sign
-    grid = grid_of(state.config, state.anchor)
-    return Ladder(side, grid, state.config).exit_price(grid.below(price))
+    return Ladder(side, layout, state.config).exit_price(layout.grid.below(price))

@@ -35,13 +35,25 @@ class EngineConfig:
     max_drawdown_ppm: int
     cooldown: int
     reset_token: str
-    side: GridSide = GridSide.LONG
     # What follows has defaults: the journals of earlier versions do not say it.
+    side: GridSide = GridSide.LONG
+    trail_up: bool = False
+    trail_down: bool = False
+    trail_up_to: int = 0
+    trail_down_to: int = 0
+    trigger_price: int = 0
 
     @property
     def sides(self) -> tuple[Side, ...]:
         """The sides that enter."""
+        if self.side is GridSide.NEUTRAL:
+            return Side.LONG, Side.SHORT
         return (Side.SHORT,) if self.side is GridSide.SHORT else (Side.LONG,)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there are levels from `lower` to `upper` alone."""
+        return self.lower > 0 and self.upper > 0
 
     def window(self, side: Side) -> int:
         """How many levels have entries of this side."""
@@ -61,7 +73,7 @@ class EngineConfig:
             ratio_ppm=int((spacing.geometric or zero) * PPM / 100),
             buy_window=spec.grid.buy_window,
             sell_window=spec.grid.sell_window,
-            lower=-market.to_ticks(-(spec.grid.lower or zero)),
+            lower=market.to_ticks_up(spec.grid.lower or zero),
             upper=market.to_ticks(spec.grid.upper or zero),
             order_money=to_money(spec.order.quote_size),
             post_only=spec.order.post_only,
@@ -75,4 +87,9 @@ class EngineConfig:
             cooldown=breaker.cooldown_seconds * 1_000_000,
             reset_token=breaker.reset_token,
             side=spec.side,
+            trail_up=spec.grid.trailing.up,
+            trail_down=spec.grid.trailing.down,
+            trail_up_to=market.to_ticks(spec.grid.trailing.up_to or zero),
+            trail_down_to=market.to_ticks_up(spec.grid.trailing.down_to or zero),
+            trigger_price=market.to_ticks(spec.grid.trigger_price or zero),
         )

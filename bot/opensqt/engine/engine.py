@@ -29,9 +29,8 @@ from opensqt.engine.events import (
     Started,
 )
 from opensqt.engine.funding import on_funding
-from opensqt.engine.grid import Grid, grid_of
 from opensqt.engine.json_form import UnreadableError, from_json, to_json
-from opensqt.engine.ladder import Ladder
+from opensqt.engine.layout import shift_after
 from opensqt.engine.market import Market, from_money
 from opensqt.engine.orders import Stage
 from opensqt.engine.planner import Planner
@@ -91,7 +90,7 @@ class Engine:
 
     def _taken(self, turn: Turn) -> list[Action]:
         self._wake_at = next_wake(self._state, turn.now)
-        self._low, self._high = quiet_band(self._state, self._market, self._grid(), self._wake_at)
+        self._low, self._high = quiet_band(self._state, self._market, self._wake_at)
         self.dirty = turn.changed
         if turn.changed:
             self._kept_price = self._state.last_price
@@ -155,12 +154,6 @@ class Engine:
     def _is_quiet(self, price: int) -> bool:
         return (self._low is None or self._low < price) and (self._high is None or price < self._high)
 
-    def _grid(self) -> Grid | None:
-        config, anchor = self._state.config, self._state.anchor
-        if config is None or not anchor or not specification.has_grid(config):
-            return None
-        return grid_of(config, anchor)
-
     # --- what an event says ---
 
     def _take(self, turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one case a kind of event
@@ -201,9 +194,6 @@ class Engine:
         state.last_price = event.price
         if not state.fresh and PRICE_FEED not in state.feeds_lost:
             state.fresh = turn.changed = True
-        if not state.anchor:
-            state.anchor, turn.changed = event.price, True
-            turn.tell("Anchored", f"the grid's levels are counted from {self._market.from_ticks(event.price)}")
         for order in state.orders.live.values():
             if order.stage is Stage.OPEN and not order.due and order.passed_by(event.price):
                 order.due, turn.changed = event.time + lifecycle.OVERDUE_TIME, True
@@ -250,20 +240,36 @@ class Engine:
                 lifecycle.on_due(turn, order)
         if not state.epoch or config is None:
             return
-        if state.anchor:
+        if state.last_price:
             self._watch_breaker(turn, config)
         if state.goal in {Goal.STOP, Goal.CLOSE}:
             wind_down(turn, config)
             return
-        grid = self._grid()
-        ladders = [Ladder(side, grid, config) for side in config.sides] if grid else []
-        cycles = [cycle for ladder in ladders for cycle in ladder.cycles(state.last_price)]
-        specification.check(turn, config, cycles if grid else None)
-        if grid is not None:
-            Planner(turn, config, grid).run()
+        self._follow_price(turn, config)
+        layout = state.layout
+        if layout is not None:
+            specification.check(turn, config, layout)
+            Planner(turn, config, layout).run()
+
+    def _follow_price(self, turn: Turn, config: EngineConfig) -> None:
+        """What the price moves: the trigger, the anchor, a grid that trails."""
+        state = self._state
+        if not state.fresh:
             return
-        for order in state.orders.entries():  # of an earlier spec: nothing would ever look after them
-            lifecycle.withdraw(turn, order)
+        was_waiting = state.trigger.waiting
+        turn.changed |= state.trigger.follow(config, state.last_price)
+        if state.trigger.waiting:
+            return
+        if was_waiting and config.trigger_price:
+            turn.tell("Triggered", f"the price has come to {self._market.from_ticks(config.trigger_price)}")
+        if not state.anchor:
+            state.anchor, turn.changed = config.trigger_price or state.last_price, True
+            if not config.bounded:
+                turn.tell("Anchored", f"the grid's levels are counted from {self._market.from_ticks(state.anchor)}")
+        if (layout := state.layout) and state.goal is Goal.RUN:
+            shift = shift_after(config, layout, state.shift, state.last_price)
+            turn.changed |= shift != state.shift
+            state.shift = shift
 
     def _watch_breaker(self, turn: Turn, config: EngineConfig) -> None:
         state, breaker = self._state, self._state.breaker

@@ -22,6 +22,7 @@ class Closed(StrEnum):
     BACKING_OFF = "BackingOff"
     GOAL = "Goal"
     REFUSED = "Refused"
+    WAITING_FOR_TRIGGER = "WaitingForTrigger"
     BREAKER_OPEN = "BreakerOpen"
     MARGIN_LOCKED = "MarginLocked"
     PRICE_BAND = "PriceBand"
@@ -140,6 +141,7 @@ class Gate:
         reasons = (
             (state.goal is not Goal.RUN, Closed.GOAL),
             (bool(state.refusal), Closed.REFUSED),
+            (state.trigger.waiting, Closed.WAITING_FOR_TRIGGER),
             (state.breaker.open, Closed.BREAKER_OPEN),
             (self.now < state.margin_locked_until, Closed.MARGIN_LOCKED),
         )
@@ -149,8 +151,6 @@ class Gate:
         """For this entry, beside all that is in `exposure`."""
         if closed := self.entries():
             return closed
-        if not self.in_band(price):
-            return Closed.PRICE_BAND
         money = self.market.notional(price, lots)
         if lots < max(1, self.market.min_quantity) or money < self.market.min_notional:
             return Closed.TOO_SMALL
@@ -185,7 +185,3 @@ class Gate:
         if equity is not None and config.max_leverage * equity < money:
             return Closed.MAX_LEVERAGE
         return None
-
-    def in_band(self, price: int) -> bool:
-        """Whether entries may lie at this price, by the spec's lower and upper."""
-        return self.config.lower <= price and not 0 < self.config.upper < price

@@ -26,6 +26,12 @@ def nearest(grid: Grid, price: int) -> int:
     return index + 1 if 2 * price >= grid.level(index) + grid.level(index + 1) else index
 
 
+def above(grid: Grid, price: int) -> int:
+    """Index of the lowest level at or above the price."""
+    index = grid.below(price)
+    return index if grid.level(index) == price else index + 1
+
+
 class ArithmeticGrid:
     """Levels at anchor + index x step."""
 
@@ -84,5 +90,6 @@ def _grid(anchor: int, step: int, ratio_ppm: int) -> Grid:
 
 
 def grid_of(config: EngineConfig, anchor: int) -> Grid:
-    """The grid of a config whose spacing is not zero."""
-    return _grid(anchor, config.step, config.ratio_ppm)
+    """The grid of a config. One without spacing, where nothing may be entered, has all exits in reach."""
+    step = config.step if config.step or config.ratio_ppm else anchor
+    return _grid(anchor, step, config.ratio_ppm)

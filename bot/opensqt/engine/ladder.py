@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from opensqt.engine.config import EngineConfig
-from opensqt.engine.grid import Grid, nearest
+from opensqt.engine.grid import Grid, above, nearest
+from opensqt.engine.layout import Layout
 from opensqt.engine.side import Side
 from opensqt.engine.slots import Slot
 
@@ -14,15 +15,20 @@ class Ladder:
     """The grid as one side uses it: it enters at a level, from the grid price away, and leaves at the next one back."""
 
     side: Side
-    grid: Grid
+    layout: Layout
     config: EngineConfig
+
+    @property
+    def grid(self) -> Grid:
+        return self.layout.grid
 
     def entry_price(self, index: int) -> int | None:
         """The price at which this level is entered; None where it is none of this side's."""
-        price, leaving = self.grid.level(index), self.exit_price(index)
-        if price <= 0 or leaving <= 0 or price < self.config.lower or 0 < self.config.upper < price:
+        price = self.grid.level(index)
+        low, high = self.layout.lowest_entry(self.side), self.layout.highest_entry(self.side)
+        if price <= 0 or self.exit_price(index) <= 0:
             return None
-        return price
+        return None if (low is not None and index < low) or (high is not None and high < index) else price
 
     def exit_price(self, index: int) -> int:
         return self.grid.level(index + self.side.sign)
@@ -52,14 +58,10 @@ class Ladder:
 
     def reach(self, price: int) -> int:
         """The farthest level whose holding has an exit, by its price."""
-        index, sign = self.grid.below(price), self.side.sign
-        if self.side is Side.SHORT and self.grid.level(index) < price:
-            index += 1
-        return self.grid.level(index + sign * self.config.exit_window(self.side))
+        index = self.grid.below(price) if self.side is Side.LONG else above(self.grid, price)
+        return self.grid.level(index + self.side.sign * self.config.exit_window(self.side))
 
     def in_reach_at(self, level: int) -> int:
         """The price at which a holding of this level comes into reach."""
-        index, sign = self.grid.below(level), self.side.sign
-        if self.side is Side.LONG and self.grid.level(index) < level:
-            index += 1
-        return self.grid.level(index - sign * self.config.exit_window(self.side))
+        index = above(self.grid, level) if self.side is Side.LONG else self.grid.below(level)
+        return self.grid.level(index - self.side.sign * self.config.exit_window(self.side))

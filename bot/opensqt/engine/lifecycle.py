@@ -192,6 +192,8 @@ def _rejected(turn: Turn, order: Order, event: PlaceFailed) -> None:
         state.margin_locked_until = turn.now + MARGIN_LOCK
         turn.warn("MarginLocked", f"the exchange lacks margin for an order, entries wait for 10 s: {event.message}")
     elif event.remedy is Remedy.FIX_REQUEST:
+        if _other_side_in_the_way(turn, order):
+            return
         slot_of(turn, order).refused = True
         state.refused_in_a_row += 1
         turn.warn("OrderRefused", f"the exchange calls the order {order.client_id} wrong: {event.message}")
@@ -199,6 +201,12 @@ def _rejected(turn: Turn, order: Order, event: PlaceFailed) -> None:
             turn.halt(HaltReason.ORDERS_REFUSED, event.message)
     else:
         _halt(turn, event.remedy, event.message)
+
+
+def _other_side_in_the_way(turn: Turn, order: Order) -> bool:
+    """Whether fills of the other side that are not known yet may have left an exit nothing to reduce."""
+    config = turn.state.config
+    return order.reduce_only and config is not None and len(config.sides) > 1
 
 
 def on_cancel_failed(turn: Turn, event: CancelFailed) -> None:

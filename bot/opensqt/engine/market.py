@@ -51,6 +51,10 @@ class Market:
         """The price in ticks, rounded down to one."""
         return int((price / self.tick_size).to_integral_value(ROUND_FLOOR))
 
+    def to_ticks_up(self, price: Decimal) -> int:
+        """The price in ticks, rounded up to one."""
+        return -self.to_ticks(-price)
+
     def to_lots(self, quantity: Decimal) -> int:
         """The quantity in lots, rounded down to one: never more than was meant."""
         return int((quantity / self.lot_size).to_integral_value(ROUND_FLOOR))

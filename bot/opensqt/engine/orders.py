@@ -29,6 +29,8 @@ class Order:
     price: int | None
     lots: int
     time_in_force: TimeInForce
+    may_open: bool = False
+    """An exit that is not reduce-only: the other side of a neutral grid holds something, and positions are netted."""
     stage: Stage = Stage.SUBMITTING
     seen: bool = False
     """The exchange has had it."""
@@ -65,7 +67,7 @@ class Order:
 
     @property
     def reduce_only(self) -> bool:
-        return self.leg is Leg.EXIT
+        return self.leg is Leg.EXIT and not self.may_open
 
     @property
     def denied(self) -> bool:

@@ -4,8 +4,9 @@ from opensqt.engine.actions import TimeInForce
 from opensqt.engine.client_id import Leg, client_id
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.gate import ROOM, Closed, Exposure, Gate
-from opensqt.engine.grid import Grid, nearest
+from opensqt.engine.grid import nearest
 from opensqt.engine.ladder import Ladder
+from opensqt.engine.layout import Layout
 from opensqt.engine.lifecycle import send, withdraw
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import smallest_exit
@@ -22,17 +23,17 @@ MOST_CROSSED = 3
 class Planner:
     """One turn's planning. It brings the market nearer to the plan; the answers to its orders do the rest."""
 
-    def __init__(self, turn: Turn, config: EngineConfig, grid: Grid) -> None:
+    def __init__(self, turn: Turn, config: EngineConfig, layout: Layout) -> None:
         self._turn = turn
         self._config = config
-        self._grid = grid
-        self._ladders = {side: Ladder(side, grid, config) for side in Side}
+        self._grid = layout.grid
+        self._ladders = {side: Ladder(side, layout, config) for side in Side}
         self._state = turn.state
         self._gate = Gate(turn.state, config, turn.market, turn.now)
         self._price = turn.state.last_price
-        self._index = nearest(grid, self._price)
-        self._mark = grid.level(self._index)
-        """The position is valued at the grid price, so that nothing depends on where in between the price is."""
+        self._index = nearest(self._grid, self._price)
+        self._mark = self._grid.level(self._index)
+        """Positions are valued, and distances measured, at the grid price, so that quiet prices change nothing."""
         self._now = Exposure.now(turn.state, turn.market, self._mark)
         self._later = self._now.later(turn.state, turn.market)
         """The exposure when all cancels are through."""
@@ -70,10 +71,8 @@ class Planner:
     def _fits(self, order: Order) -> bool:
         """Whether the entry is one that this spec would place at its price."""
         slot = self._state.slots.by_number[order.slot]
-        return (
-            self._ladders[slot.side].is_level(slot)
-            and self._gate.in_band(slot.price)
-            and order.lots == self._lots(slot.price, slot.held - order.filled)
+        return self._ladders[slot.side].is_level(slot) and order.lots == self._lots(
+            slot.price, slot.held - order.filled
         )
 
     def _withdraw(self, order: Order) -> None:
@@ -130,7 +129,7 @@ class Planner:
         for side, ladder in self._ladders.items():
             reach = ladder.reach(self._price)
             slots += [slot for slot in self._state.slots.held(side) if side.gain(slot.price, reach) >= 0]
-        return sorted(slots, key=lambda slot: slot.side.gain(self._price, slot.exit_price))
+        return sorted(slots, key=lambda slot: slot.side.gain(self._mark, slot.exit_price))
 
     def _make_room_for_exit(self, slot: Slot) -> bool:
         """Withdraws the farthest entry, or else an exit farther than this one; says whether the room will suffice."""
@@ -139,7 +138,7 @@ class Planner:
             exits = self._farthest_first([order for order in self._state.orders.exits() if not order.unwanted])
             if entries:
                 self._withdraw(entries[0])
-            elif exits and self._distance(exits[0]) > slot.side.gain(self._price, slot.exit_price):
+            elif exits and self._distance(exits[0]) > slot.side.gain(self._mark, slot.exit_price):
                 self._withdraw(exits[0])
             else:
                 return False
@@ -152,20 +151,25 @@ class Planner:
         """Levels of the windows without an order, nearest to the price first; the farthest entries make room."""
         if self._gate.entries():
             return
-        for side in self._config.sides:
-            self._place_side(self._ladders[side])
+        full: set[Side] = set()
+        for side, index in self._window():
+            if side not in full and not self._enter(self._ladders[side], index):
+                full.add(side)
 
-    def _place_side(self, ladder: Ladder) -> None:
-        for index in ladder.window(self._price):
-            price = self._grid.level(index)
-            if not ladder.worth_entering(index, self._price):
-                continue
-            slot = self._state.slots.by_level.get((ladder.side, price))
-            if slot is not None and not self._free_for_entry(slot, ladder.exit_price(index)):
-                continue
-            lots = self._lots(price, slot.held if slot else 0)
-            if not self._place_entry(ladder, index, price, lots):
-                break
+    def _window(self) -> list[tuple[Side, int]]:
+        """The levels of the windows of all sides."""
+        levels = [(side, index) for side in self._config.sides for index in self._ladders[side].window(self._price)]
+        return sorted(levels, key=lambda level: level[0].gain(self._grid.level(level[1]), self._mark))
+
+    def _enter(self, ladder: Ladder, index: int) -> bool:
+        """Gives the level an entry where it should have one; says whether there may be room for farther ones."""
+        price = self._grid.level(index)
+        slot = self._state.slots.by_level.get((ladder.side, price))
+        if not ladder.worth_entering(index, self._price):
+            return True
+        if slot is not None and not self._free_for_entry(slot, ladder.exit_price(index)):
+            return True
+        return self._place_entry(ladder, index, price, self._lots(price, slot.held if slot else 0))
 
     def _free_for_entry(self, slot: Slot, exit_price: int) -> bool:
         return (
@@ -179,15 +183,14 @@ class Planner:
     def _place_entry(self, ladder: Ladder, index: int, price: int, lots: int) -> bool:
         """Places the entry, or makes room for it; says whether there may be room for farther ones."""
         side, window = ladder.side, self._config.window(ladder.side)
-        wanted = [order for order in self._wanted_entries() if order.slot_side is side]
-        depth = side.gain(price, self._price)
-        farther = [order for order in self._farthest_first(wanted) if self._distance(order) > depth]
-        excess = len(wanted) + 1 - window
-        for order in farther[: max(0, excess)]:
+        wanted, distance = self._wanted_entries(), side.gain(price, self._mark)
+        farther = [order for order in self._farthest_first(wanted) if self._distance(order) > distance]
+        own = [order for order in farther if order.slot_side is side]
+        excess = max(0, sum(order.slot_side is side for order in wanted) + 1 - window)
+        for order in own[:excess]:
             self._withdraw(order)
-        if excess > len(farther):
+        if excess > len(own):
             return False
-        del farther[: max(0, excess)]
         closed = self._gate.entry(self._now, side, price, lots)
         if closed is None:
             slot = self._state.slots.open(side, price, ladder.exit_price(index))
@@ -196,8 +199,10 @@ class Planner:
         if closed not in ROOM:
             return closed is Closed.TOO_SMALL
         self._limit = self._limit or closed
-        while self._gate.entry(self._later, side, price, lots) and farther:
-            self._withdraw(farther.pop(0))
+        for order in farther:
+            closed = self._gate.entry(self._later, side, price, lots)
+            if closed and (order.slot_side is side or closed is Closed.MAX_OPEN_ORDERS):
+                self._withdraw(order)
         if self._gate.entry(self._later, side, price, lots):
             return False
         self._later.reserve(side, lots, self._turn.market.notional(price, lots))
@@ -216,7 +221,7 @@ class Planner:
 
     def _distance(self, order: Order) -> int:
         """How far the price must go to fill the order, in ticks."""
-        distance = order.slot_side.gain(self._price, order.price or 0)
+        distance = order.slot_side.gain(self._mark, order.price or 0)
         return -distance if order.leg is Leg.ENTRY else distance
 
     def _lots(self, price: int, dust: int) -> int:
@@ -236,6 +241,7 @@ class Planner:
             slot=slot.number,
             leg=leg,
             side=slot.side.entry if leg is Leg.ENTRY else slot.side.exit,
+            may_open=leg is Leg.EXIT and bool(self._state.slots.held(slot.side.other)),
             price=price,
             lots=lots,
             time_in_force=self._time_in_force(slot),

@@ -3,8 +3,10 @@
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
+from opensqt.engine.gate import Gate
 from opensqt.engine.grid import Grid, nearest
 from opensqt.engine.ladder import Ladder
+from opensqt.engine.layout import Layout
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Stage
 from opensqt.engine.settlement import smallest_exit
@@ -47,21 +49,75 @@ class _Bounds:
         (self.above if side is Side.LONG else self.below)(price)
 
 
-def quiet_band(state: State, market: Market, grid: Grid | None, wake_at: int | None) -> Band:
+def quiet_band(state: State, market: Market, wake_at: int | None) -> Band:
     """The exclusive bounds of the quiet prices; (p, p) where every price counts, as while anything is due."""
-    if grid is None or state.config is None or not state.fresh or wake_at is not None:
+    config = state.config
+    if config is None or not state.fresh or wake_at is not None:
         return state.last_price, state.last_price
     bounds = _Bounds()
     bounds.above(0)
     if state.goal in {Goal.RUN, Goal.PAUSE}:
-        for side in Side:
-            _exits(bounds, state, market, Ladder(side, grid, state.config))
-        _levels(bounds, grid, state.last_price)
-        for side in state.config.sides:
-            _entries(bounds, state, market, Ladder(side, grid, state.config))
+        if layout := state.layout:
+            _slots(bounds, state, market, config, layout)
+        _trigger(bounds, state)
     _orders(bounds, state)
-    _drawdown(bounds, state, market, state.config)
+    _drawdown(bounds, state, market, config)
     return bounds.low, bounds.high
+
+
+def _slots(bounds: _Bounds, state: State, market: Market, config: EngineConfig, layout: Layout) -> None:
+    """Where another order belongs."""
+    ladders = {side: Ladder(side, layout, config) for side in Side}
+    for ladder in ladders.values():
+        _exits(bounds, state, market, ladder)
+    entering = Gate(state, config, market, 0).entries() is None
+    if entering:
+        for side in config.sides:
+            _entries(bounds, state, market, ladders[side])
+    both_hold = all(state.slots.held(side) for side in Side)
+    if both_hold or any(not order.unwanted for order in state.orders.entries()):
+        _levels(bounds, layout.grid, state.last_price)
+    elif entering:
+        _windows(bounds, config, layout, state.last_price)
+    if state.goal is Goal.RUN and not state.trigger.waiting:
+        _trailing(bounds, config, layout)
+
+
+def _windows(bounds: _Bounds, config: EngineConfig, layout: Layout, price: int) -> None:
+    """Where a window has other levels: far from all that may be entered it has none."""
+    grid, index = layout.grid, nearest(layout.grid, price)
+    for side in config.sides:
+        far = config.window(side) - 1
+        low, high = layout.lowest_entry(side), layout.highest_entry(side)
+        # The grid prices around which the window has anything.
+        low = None if low is None else low - (far if side is Side.SHORT else 0)
+        high = None if high is None else high + (far if side is Side.LONG else 0)
+        if high is not None and index > high:
+            bounds.above(-(-(grid.level(high) + grid.level(high + 1)) // 2) - 1)
+        elif low is not None and index < low:
+            bounds.below(-(-(grid.level(low - 1) + grid.level(low)) // 2))
+        else:
+            _levels(bounds, grid, price)
+
+
+def _trailing(bounds: _Bounds, config: EngineConfig, layout: Layout) -> None:
+    """Where a bounded grid is shifted by the next level."""
+    grid, first, last = layout.grid, layout.first, layout.last
+    if not layout.bounded or first is None or last is None:
+        return
+    above, below = grid.level(last + 1), grid.level(first - 1)
+    if config.trail_up and (not config.trail_up_to or above <= config.trail_up_to):
+        bounds.below(above)
+    if config.trail_down and below >= max(1, config.trail_down_to):
+        bounds.above(below)
+
+
+def _trigger(bounds: _Bounds, state: State) -> None:
+    trigger = state.trigger
+    if trigger.waiting and trigger.start < trigger.price:
+        bounds.below(trigger.price)
+    elif trigger.waiting:
+        bounds.above(trigger.price)
 
 
 def _levels(bounds: _Bounds, grid: Grid, price: int) -> None:

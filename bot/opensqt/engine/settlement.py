@@ -4,6 +4,7 @@ from opensqt.engine.client_id import Leg
 from opensqt.engine.events import OrderFilled
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Order
+from opensqt.engine.side import Side
 from opensqt.engine.slots import CLOSING, Slot
 from opensqt.engine.state import Turn
 
@@ -85,3 +86,13 @@ def set_back(turn: Turn, slot: Slot) -> None:
     """The exchange did not want the slot's order: the next one waits, longer each time."""
     slot.setbacks += 1
     slot.not_before = turn.now + min(LONGEST_PAUSE, SETBACK_PAUSE * 2 ** min(slot.setbacks - 1, 10))
+
+
+def offset(turn: Turn) -> None:
+    """What both sides of a neutral grid still hold when nothing is left of it at the exchange: it cancels out."""
+    state, slots = turn.state, turn.state.slots
+    for long in slots.held(Side.LONG):
+        for short in slots.held(Side.SHORT):
+            if lots := min(long.held, short.held):
+                state.ledger.offset(long.holding, short.holding, lots, turn.market.notional(state.last_price, lots))
+                turn.changed = True

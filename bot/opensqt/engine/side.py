@@ -22,6 +22,10 @@ class Side(StrEnum):
         return OrderSide.SELL if self is Side.LONG else OrderSide.BUY
 
     @property
+    def other(self) -> "Side":
+        return Side.SHORT if self is Side.LONG else Side.LONG
+
+    @property
     def sign(self) -> int:
         """Of the lots that an entry adds to the position, and of the step from a level to that of its exit."""
         return 1 if self is Side.LONG else -1

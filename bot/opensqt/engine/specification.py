@@ -5,6 +5,8 @@ from decimal import Decimal
 
 from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import Configured
+from opensqt.engine.ladder import Ladder
+from opensqt.engine.layout import Layout
 from opensqt.engine.market import Market, from_money
 from opensqt.engine.profitability import break_even_ratio, break_even_step, leg_fee, profitable
 from opensqt.engine.state import Refusal, Turn
@@ -22,6 +24,8 @@ def on_configured(turn: Turn, event: Configured) -> None:
         if event.goal is state.goal:
             return
     else:
+        if state.config is None or _extent(state.config) != _extent(event.config):
+            state.shift = 0
         state.config = event.config
         state.generation = event.generation
         for slot in state.slots.by_number.values():
@@ -31,6 +35,11 @@ def on_configured(turn: Turn, event: Configured) -> None:
     state.wound_down = False
     unhalt(turn)
     turn.changed = True
+
+
+def _extent(config: EngineConfig) -> tuple[int, ...]:
+    """What a bounded grid's levels are made of: another one starts where the spec says."""
+    return config.step, config.ratio_ppm, config.lower, config.upper
 
 
 def _reset_by_token(turn: Turn, config: EngineConfig) -> None:
@@ -51,9 +60,9 @@ def unhalt(turn: Turn) -> None:
     turn.state.refused_in_a_row = 0
 
 
-def check(turn: Turn, config: EngineConfig, cycles: Cycles | None) -> None:
-    """Refuses entries while the spec does not fit the market with these cycles, and says what would; None: no grid."""
-    refusal, message = _refusal(turn, config, cycles)
+def check(turn: Turn, config: EngineConfig, layout: Layout) -> None:
+    """Refuses entries while the spec does not fit the market at the levels around the price, and says what would."""
+    refusal, message = _refusal(turn, config, layout)
     state = turn.state
     if refusal != state.refusal:
         state.refusal, state.refusal_message = refusal, message
@@ -62,17 +71,20 @@ def check(turn: Turn, config: EngineConfig, cycles: Cycles | None) -> None:
             turn.warn("SpecRefused", message)
 
 
-def has_grid(config: EngineConfig) -> bool:
-    return config.step > 0 or config.ratio_ppm > 0
-
-
-def _refusal(turn: Turn, config: EngineConfig, cycles: Cycles | None) -> tuple[str, str]:
+def _refusal(turn: Turn, config: EngineConfig, layout: Layout) -> tuple[str, str]:
     market = turn.market
-    if cycles is None:
+    if not config.step and not config.ratio_ppm:
         return Refusal.SPACING_TOO_SMALL, (
             f"spec.grid.spacing is smaller than the market's tick: arithmetic must be at least {market.tick_size}, "
             "geometric at least 0.0001"
         )
+    if layout.bounded and layout.first is not None and layout.first == layout.last:
+        return Refusal.BOUNDS_TOO_NARROW, (
+            f"spec.grid.lower and spec.grid.upper must be at least one interval apart: upper must be at least "
+            f"{market.from_ticks(layout.grid.level(layout.first + 1))}"
+        )
+    price = turn.state.last_price
+    cycles = [cycle for side in config.sides for cycle in Ladder(side, layout, config).cycles(price)]
     return _too_small(market, config, cycles) or _unprofitable(market, config, cycles) or ("", "")
 
 

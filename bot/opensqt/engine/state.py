@@ -8,9 +8,11 @@ from opensqt.engine.actions import Action, Notify, Severity
 from opensqt.engine.breaker import Breaker
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
+from opensqt.engine.layout import Layout, layout_of
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Orders
 from opensqt.engine.slots import Slots
+from opensqt.engine.trigger import Trigger
 
 PRICE_FEED = "price"
 """The name of the price feed in FeedChanged; the return of any other feed puts all orders in doubt."""
@@ -39,6 +41,7 @@ class Refusal(StrEnum):
     """Why no entry may be placed: the spec does not fit the market."""
 
     SPACING_TOO_SMALL = "SpacingTooSmall"
+    BOUNDS_TOO_NARROW = "BoundsTooNarrow"
     ORDER_TOO_SMALL = "OrderTooSmall"
     UNPROFITABLE = "Unprofitable"
 
@@ -75,6 +78,9 @@ class State:
     fresh: bool = False
     """The last price is one of this instance's, and its feed has not been lost since."""
     anchor: int = 0
+    shift: int = 0
+    """Levels by which a bounded grid has followed the price."""
+    trigger: Trigger = field(default_factory=Trigger)
     equity: int | None = None
     available: int = 0
     feeds_lost: dict[str, str] = field(default_factory=dict)
@@ -96,6 +102,13 @@ class State:
     """The limit that keeps the nearest entry out that the window wants, as in spec.riskLimits."""
     wound_down: bool = False
     """The goal of stopping or closing has been reached, and told."""
+
+    @property
+    def layout(self) -> Layout | None:
+        """Where the levels lie; None until the grid has begun."""
+        if self.config is None or not self.anchor:
+            return None
+        return layout_of(self.config, self.anchor, self.shift)
 
 
 @dataclass(slots=True)

@@ -16,9 +16,10 @@ from opensqt.engine.view import BreakerView, EngineView, LimitView, Phase, SlotV
 
 def view_of(state: State, market: Market, time: int) -> EngineView:
     """The state as it is shown, as of `time`."""
-    phase, reason, message = _phase(state)
+    phase, reason, message = _phase(state, market)
     ledger, lot_value = state.ledger, state.last_price * market.tick_value
     pnl = ledger.pnl(lot_value)
+    lower, upper = _bounds(state)
     live = state.orders.live.values()
     return EngineView(
         time=time,
@@ -29,6 +30,8 @@ def view_of(state: State, market: Market, time: int) -> EngineView:
         message=message,
         last_price=state.last_price,
         anchor=state.anchor,
+        lower=lower,
+        upper=upper,
         position=ledger.total.lots,
         entry_cost=ledger.total.cost,
         realised=ledger.realised,
@@ -51,7 +54,14 @@ def view_of(state: State, market: Market, time: int) -> EngineView:
     )
 
 
-def _phase(state: State) -> tuple[Phase, str, str]:  # noqa: PLR0911 - the first that holds
+def _bounds(state: State) -> tuple[int, int]:
+    layout = state.layout
+    if layout is None or not layout.bounded:
+        return 0, 0
+    return layout.grid.level(layout.first or 0), layout.grid.level(layout.last or 0)
+
+
+def _phase(state: State, market: Market) -> tuple[Phase, str, str]:  # noqa: C901, PLR0911 - the first that holds
     if state.halt:
         return Phase.HALTED, state.halt, state.halt_message
     if not state.epoch or state.config is None:
@@ -66,12 +76,19 @@ def _phase(state: State) -> tuple[Phase, str, str]:  # noqa: PLR0911 - the first
         feed, message = next(iter(state.feeds_lost.items()))
         return _usual(state), "FeedLost", f"{feed}: {message}"
     if not state.fresh:
-        return (Phase.STARTING if not state.anchor else _usual(state)), "NoPrice", "waiting for a price"
+        return (Phase.STARTING if not state.last_price else _usual(state)), "NoPrice", "waiting for a price"
+    if state.trigger.waiting:
+        return _usual(state), "WaitingForTrigger", _waiting(state, market)
     if state.breaker.open:
         return _usual(state), "BreakerOpen", state.breaker.message
     if denied := [order.client_id for order in state.orders.live.values() if order.denied]:
         return _usual(state), "OrderDenied", f"the exchange has had and denies now: {', '.join(denied[:5])}"
     return _usual(state), "", ""
+
+
+def _waiting(state: State, market: Market) -> str:
+    price, last = market.from_ticks(state.trigger.price), market.from_ticks(state.last_price)
+    return f"waiting for the price to come to {price:f}; it is {last:f}"
 
 
 def _usual(state: State) -> Phase:

@@ -77,6 +77,7 @@ class OrderView:
 class EngineView:
     """Prices in ticks (0: none yet), quantities in lots, amounts in money (10^-12 quote), times in microseconds.
 
+    `lower` and `upper` are the lowest and highest level of a bounded grid, where it is now; 0 where there is none.
     `realised` is net of the fees of both legs and of funding paid; `unrealised` is the position at the last price less
     what was paid for it, fees included; `entry_cost` is what was paid for the position without fees, so that its
     average entry price is entry_cost / (position x tick_value) ticks.
@@ -90,6 +91,8 @@ class EngineView:
     message: str
     last_price: int
     anchor: int
+    lower: int
+    upper: int
     position: int
     entry_cost: int
     realised: int

@@ -7,7 +7,7 @@ from opensqt.engine.events import Goal
 from opensqt.engine.gate import Gate
 from opensqt.engine.lifecycle import send, withdraw
 from opensqt.engine.orders import Order, Stage
-from opensqt.engine.settlement import smallest_exit
+from opensqt.engine.settlement import offset, smallest_exit
 from opensqt.engine.side import Side
 from opensqt.engine.slots import CLOSING
 from opensqt.engine.state import Turn
@@ -24,6 +24,8 @@ def wind_down(turn: Turn, config: EngineConfig) -> None:
         _resend(turn, gate)
         _close(turn, gate)
     done = not state.orders.live and not _to_close(turn)
+    if done and state.goal is Goal.CLOSE:
+        offset(turn)
     if done and not state.wound_down:
         left = state.ledger.total.lots
         kept = f"; a position of {left} lots is kept" if left else ""

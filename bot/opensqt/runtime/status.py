@@ -28,6 +28,8 @@ def status_of(view: EngineView, market: Market) -> pb.Status:
         message=view.message,
         last_price=plain(market.from_ticks(view.last_price)),
         anchor_price=plain(market.from_ticks(view.anchor)),
+        lower_price=plain(market.from_ticks(view.lower)) if view.lower else "",
+        upper_price=plain(market.from_ticks(view.upper)) if view.upper else "",
         position=plain(market.from_lots(view.position)),
         average_entry_price=plain(average_entry_price(view, market)),
         realised_pnl=money(view.realised),
@@ -80,10 +82,10 @@ def slots_of(slots: Iterable[SlotView], market: Market) -> list[pb.Slot]:
 
 
 def average_entry_price(view: EngineView, market: Market) -> Decimal:
-    """To a hundredth of a tick; 0 where there is no position."""
+    """To a hundredth of a tick; 0 where there is none, as may be where a neutral grid's two sides are netted."""
     if view.position == 0:
         return Decimal(0)
-    ticks = Decimal(view.entry_cost) / (view.position * market.tick_value)
+    ticks = max(Decimal(0), Decimal(view.entry_cost) / (view.position * market.tick_value))
     return ticks.quantize(Decimal("0.01")) * market.tick_size
 
 

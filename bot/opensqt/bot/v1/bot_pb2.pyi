@@ -229,6 +229,8 @@ class Status(_message.Message):
     WEAKNESSES_FIELD_NUMBER: _builtins.int
     MARKET_ENDED_FIELD_NUMBER: _builtins.int
     FUNDING_FIELD_NUMBER: _builtins.int
+    LOWER_PRICE_FIELD_NUMBER: _builtins.int
+    UPPER_PRICE_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     generation: _builtins.int
     """metadata.generation of the spec in force."""
@@ -257,6 +259,9 @@ class Status(_message.Message):
     """The paper exchange has played its data to the end."""
     funding: _builtins.str
     """Paid in all, in quote currency; negative where more was received."""
+    lower_price: _builtins.str
+    """The lowest and highest level of a bounded grid, where it is now; empty where there is none."""
+    upper_price: _builtins.str
     @_builtins.property
     def breaker(self) -> Global___Breaker: ...
     @_builtins.property
@@ -294,10 +299,12 @@ class Status(_message.Message):
         weaknesses: _abc.Iterable[_builtins.str] | None = ...,
         market_ended: _builtins.bool = ...,
         funding: _builtins.str = ...,
+        lower_price: _builtins.str = ...,
+        upper_price: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_price", b"anchor_price", "average_entry_price", b"average_entry_price", "breaker", b"breaker", "consecutive_losses", b"consecutive_losses", "cycles", b"cycles", "drawdown", b"drawdown", "epoch", b"epoch", "fees", b"fees", "fills", b"fills", "funding", b"funding", "generation", b"generation", "last_price", b"last_price", "limits", b"limits", "market_ended", b"market_ended", "message", b"message", "open_buys", b"open_buys", "open_sells", b"open_sells", "phase", b"phase", "position", b"position", "probes", b"probes", "realised_pnl", b"realised_pnl", "reason", b"reason", "time_us", b"time_us", "unrealised_pnl", b"unrealised_pnl", "volume", b"volume", "weaknesses", b"weaknesses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_price", b"anchor_price", "average_entry_price", b"average_entry_price", "breaker", b"breaker", "consecutive_losses", b"consecutive_losses", "cycles", b"cycles", "drawdown", b"drawdown", "epoch", b"epoch", "fees", b"fees", "fills", b"fills", "funding", b"funding", "generation", b"generation", "last_price", b"last_price", "limits", b"limits", "lower_price", b"lower_price", "market_ended", b"market_ended", "message", b"message", "open_buys", b"open_buys", "open_sells", b"open_sells", "phase", b"phase", "position", b"position", "probes", b"probes", "realised_pnl", b"realised_pnl", "reason", b"reason", "time_us", b"time_us", "unrealised_pnl", b"unrealised_pnl", "upper_price", b"upper_price", "volume", b"volume", "weaknesses", b"weaknesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

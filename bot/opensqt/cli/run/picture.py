@@ -88,7 +88,7 @@ def readiness(view: BotView) -> tuple[bool, str, str]:
         return False, f"{unhealthy[0].name}Unhealthy", f"{unhealthy[0].reason}: {unhealthy[0].message}"
     if status.market_ended:
         return True, "MarketEnded", ""
-    return True, "Trading" if status.phase == pb.PHASE_RUNNING else view.state, status.message
+    return True, status.reason or "Trading" if status.phase == pb.PHASE_RUNNING else view.state, status.message
 
 
 def progress(views: Sequence[ConnectorView]) -> list[Progress]:
