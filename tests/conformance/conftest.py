@@ -8,6 +8,7 @@ fail in some way are left out there.
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest_asyncio
 from opensqt.api.connector import Exchange, ExchangeConnectorSpec, Mode
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create
+from opensqt.connector.ccxt_venue.exchanges import DIALECTS
 from opensqt.connector.venue import Gap, Price, Venue
 from tests.conformance.subject import SYMBOL, Following, Subject
 from tests.venues.faces import FACES
@@ -94,6 +96,30 @@ async def subject(exchange: Exchange, write_credentials: Callable[..., Path]) ->
             subject = await _opened(exchange.value, venue, face, face.core.last(face.btc))
         stack.push_async_callback(subject.clean_up)
         yield subject
+
+
+@pytest_asyncio.fixture
+async def following() -> AsyncIterator[Callable[[AsyncIterator[object]], Following]]:
+    """Reads a stream in the background; all are stopped at the end."""
+    streams: list[Following] = []
+
+    def follow(stream: AsyncIterator[object]) -> Following:
+        streams.append(Following(stream))
+        return streams[-1]
+
+    yield follow
+    for stream in streams:
+        await stream.stop()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence, late fills and dead connections are noticed in parts of a second; must be asked for before the venue."""
+    monkeypatch.setattr("opensqt.connector.ccxt_venue.streams.AUDIT_SECONDS", 0.3)
+    monkeypatch.setattr("opensqt.connector.ccxt_venue.streams.LATE_US", 100_000)
+    monkeypatch.setattr("opensqt.connector.ccxt_venue.loader.KEEP_ALIVE_MS", 300)
+    for dialect in DIALECTS.values():
+        monkeypatch.setattr(dialect, "profile", replace(dialect.profile, silence=1.0))
 
 
 def spec_of(exchange: Exchange) -> ExchangeConnectorSpec:

@@ -4,10 +4,11 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from opensqt.api.connector import Exchange
 from opensqt.connector.venue import Failure, NewOrder, SymbolRules, Venue, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState
@@ -21,16 +22,22 @@ Item = TypeVar("Item")
 
 @dataclass
 class Subject:
-    """`face` is the simulator, None where there is none; `rules` and `last` are of the symbol that is traded."""
+    """`rules` and `last` are of the symbol that is traded."""
 
     name: str
     venue: Venue
-    face: Face | None
+    simulator: Face | None
     rules: SymbolRules
     last: Decimal
     placed: list[str] = field(default_factory=list)
     _run: str = field(default_factory=lambda: secrets.token_hex(4))
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def face(self) -> Face:
+        """The simulator, where there is one."""
+        assert self.simulator is not None
+        return self.simulator
 
     @property
     def quantity(self) -> Decimal:
@@ -70,6 +77,10 @@ class Subject:
             SYMBOL, client_id, side, price, self.quantity if quantity is None else quantity, reduce_only, force
         )
 
+    @staticmethod
+    def with_changes(order: NewOrder, **changes: Any) -> NewOrder:
+        return replace(order, **changes)
+
     async def settled(self, client_id: str, seconds: float = 15.0) -> tuple[VenueOrder, list[VenueFill]]:
         """The order once it is open no more, with as many fills as it says."""
         async with asyncio.timeout(seconds):
@@ -78,6 +89,26 @@ class Subject:
                 if order.state is not OrderState.OPEN and sum(fill.quantity for fill in fills) == order.filled:
                     return order, fills
                 await asyncio.sleep(0.05)
+
+    async def following_orders(self) -> None:
+        """Returns when the orders' stream that somebody follows is subscribed; a real exchange gets a moment."""
+        await self._subscribed("order", "execution", "fill", "usertrades", count=2)
+
+    async def following_account(self) -> None:
+        await self._subscribed("wallet", "account", "balances")
+
+    async def following_positions(self) -> None:
+        await self._subscribed("position")
+
+    async def _subscribed(self, *words: str, count: int = 1) -> None:
+        """Binance tells everything to whoever has a listen key."""
+        if self.simulator is None:
+            await asyncio.sleep(5)
+            return
+        face = self.simulator
+        if face.exchange is Exchange.BINANCE:
+            words, count = ("listenKey",), 1
+        await face.until(lambda: sum(any(word in topic for word in words) for topic in face.told()) >= count)
 
     async def clean_up(self) -> None:
         """No order of the suite stays open, and no position that it has made."""
@@ -132,3 +163,6 @@ class Following:
 
     def of(self, kind: type[Item]) -> list[Item]:
         return [item for item in self.items if isinstance(item, kind)]
+
+
+Follow = Callable[[AsyncIterator[object]], Following]

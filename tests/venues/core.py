@@ -126,6 +126,13 @@ class Core:
             rows.append(candle)
         self.changes.append(CandleChanged(listing, candle))
 
+    def spread_trades(self, span_ms: int) -> None:
+        """The trades of now were made over the last `span_ms`, evenly."""
+        count, now_ms = len(self.trades), self.now_ms()
+        self.trades = [
+            replace(trade, time_ms=now_ms - span_ms + span_ms * at // count) for at, trade in enumerate(self.trades)
+        ]
+
     def set_balance(self, balance: Decimal) -> None:
         self.matching.account.balance = to_money(balance)
         self.matching.account.changed()

@@ -18,7 +18,7 @@ from tests.venues.deadman import DeadMan
 from tests.venues.faults import Fault, Faults, Operation
 from tests.venues.keys import TRADER, Key
 from tests.venues.limits import Meter
-from tests.venues.listing import Candle, Listing, Order, Trade
+from tests.venues.listing import Candle, Intent, Listing, Order, Trade
 from tests.venues.refusals import Reason, RefusalError
 from tests.venues.sockets import Connection
 
@@ -165,6 +165,10 @@ class Face(ABC):
         self.core.set_candle(listing or self.btc, candle)
         await self.tell()
 
+    def intent(self, client_id: str, price: Decimal, quantity: Decimal) -> Intent:
+        """A buy of the first symbol, as somebody else would send it."""
+        return Intent(self.btc, client_id, True, price, quantity)
+
     def order(self, client_id: str) -> Order:
         order = self.core.by_client_id(client_id)
         assert order is not None, client_id
@@ -215,9 +219,13 @@ class Face(ABC):
     def public(self) -> list[Connection]:
         return [connection for connection in self.connections if connection.key is None]
 
+    def told(self) -> list[str]:
+        """The topics that are subscribed to, on all connections."""
+        return [str(topic) for connection in self.connections for topic in connection.topics]
+
     def subscribed(self, word: str) -> bool:
-        """Whether a topic with this word in its name is subscribed to on any connection."""
-        return any(word in str(topic) for connection in self.connections for topic in connection.topics)
+        """Whether a topic with this word in its name is subscribed to."""
+        return any(word in topic for topic in self.told())
 
     async def until(self, holds: Callable[[], bool], seconds: float = 15.0) -> None:
         async with asyncio.timeout(seconds):

@@ -104,6 +104,8 @@ class BinanceFace(Face):
     async def opened(self, connection: Connection) -> bool:
         # Binance takes a stream of an unknown listen key too: it never tells anything.
         connection.key = self.listen_keys.owners.get(streams.listen_key(connection))
+        if connection.key is not None:
+            connection.topics["listenKey"] = None
         return True
 
     async def said(self, connection: Connection, text: str) -> None:

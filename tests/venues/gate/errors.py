@@ -29,7 +29,6 @@ LABELS: dict[Reason, tuple[int, str, str]] = {
     Reason.POSITION_MODE: (400, "POSITION_DUAL_MODE", "position in dual mode"),
     Reason.LEVERAGE: (400, "LEVERAGE_TOO_HIGH", "leverage too high"),
     Reason.RATE_LIMIT: (429, "TOO_MANY_REQUESTS", "Request Rate limit Exceeded"),
-    Reason.BAN: (403, "FORBIDDEN", "too many requests, forbidden"),
     Reason.MAINTENANCE: (400, "CONTRACT_IN_DELISTING", "contract in delisting"),
     Reason.BUSY: (500, "SERVER_ERROR", "server error"),
 }

@@ -95,6 +95,8 @@ class GateFace(Face):
         return result
 
     def refusal(self, call: Call, refusal: RefusalError) -> tuple[int, Any]:
+        if refusal.reason is Reason.BAN:
+            return 403, "<html>403 Forbidden</html>"  # not Gate itself, but what is in front of it
         status, label, message = errors.LABELS[refusal.reason]
         return status, {"label": label, "message": message}
 

@@ -32,7 +32,8 @@ class Profile:
     span and the most trades of one request, `fills_step_ms` how finely it tells times apart; after `silence` seconds
     without a price a stream is taken for dead; `reasons` are the health reasons of codes that say more than that the
     credentials are wrong; `expiry_header` carries the time in Unix milliseconds after which the exchange drops a
-    request that changes something.
+    request that changes something; `reset_header`, in units of `reset_unit_ms` since 1970, says until when a caller who
+    has asked too often must wait.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Profile:
     looks_up_by_client_id: bool = True
     refuses_duplicates: bool = True
     expiry_header: str = ""
+    reset_header: str = ""
+    reset_unit_ms: int = 1
     cancel_answers_whole_order: bool = False
     batch_of_one_symbol: bool = False
     fills_window_ms: int = 7 * 24 * 3600 * 1000
@@ -186,6 +189,11 @@ class Dialect:
         """The orders of one symbol that have changed, and perhaps some that have not."""
         orders: list[Json] = await exchange.watch_orders(symbol)
         return orders
+
+    async def watch_positions(self, exchange: Any, symbols: Sequence[str]) -> list[Json]:
+        """The positions that have changed, flat ones too."""
+        positions: list[Json] = await exchange.watch_positions(list(symbols))
+        return positions
 
     async def cancel_one(self, exchange: Any, symbol: str, client_id: str) -> Json:
         cancelled: Json = await exchange.cancel_order("", symbol, {"clientOrderId": client_id})

@@ -60,7 +60,7 @@ def failure_of(
     remedy = remedy or _otherwise(error, call)
     if remedy is Remedy.LOOK_UP and not doubt:
         remedy = Remedy.RETRY
-    return Failure(remedy, text, code, _pause_ms(remedy, call, text, now_ms))
+    return Failure(remedy, text, code, _pause_ms(remedy, call, dialect, text, now_ms))
 
 
 def rejection_of(rejection: Rejection, dialect: Dialect, credentials: Credentials) -> Failure:
@@ -129,22 +129,31 @@ def _otherwise(error: BaseException, call: Call) -> Remedy:
     return Remedy.RETRY if _never_connected(error.__cause__) else Remedy.LOOK_UP
 
 
+def _number(text: str) -> float:
+    """Zero where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
 def _never_connected(cause: Any) -> bool:
     return isinstance(
         cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | socket.gaierror
     ) and not isinstance(cause, asyncio.CancelledError)
 
 
-def _pause_ms(remedy: Remedy, call: Call, text: str, now_ms: int) -> int:
+def _pause_ms(remedy: Remedy, call: Call, dialect: Dialect, text: str, now_ms: int) -> int:
+    """How long the exchange wants to hear nothing: it says so in one of three ways, or not at all."""
     if remedy is not Remedy.BACK_OFF:
         return 0
     banned = _BANNED_UNTIL.search(text)
     if banned:
         return max(BACK_OFF_MS, int(banned.group(1)) - now_ms)
-    try:
-        asked = int(float(call.headers.get("retry-after", "0")) * 1000)
-    except ValueError:
-        asked = 0
+    profile = dialect.profile
+    asked = int(_number(call.headers.get("retry-after", "")) * 1000)
+    if asked <= 0 and profile.reset_header:
+        asked = int(_number(call.headers.get(profile.reset_header, ""))) * profile.reset_unit_ms - now_ms
     if asked <= 0:
         asked = BAN_MS if call.status in {418, 403} else BACK_OFF_MS
     return asked

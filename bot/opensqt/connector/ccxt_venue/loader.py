@@ -19,6 +19,8 @@ TIMEOUT_MS = 10_000
 KEEP_ALIVE_MS = 15_000
 """Between two pings on a WebSocket; two without an answer end it."""
 
+# What ccxt reads before the first position it is told: of every kind of market, and comparing numbers that are strings.
+_OPTIONS = {"watchPositions": {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False}}
 _PACKAGES = ("ccxt", "ccxt.async_support", "ccxt.pro")
 
 
@@ -73,7 +75,7 @@ def connection(profile: Profile, credentials: Credentials, *, live: bool, endpoi
             "number": str,
             "enableRateLimit": True,
             "timeout": TIMEOUT_MS,
-            "options": copy.deepcopy(dict(profile.options)),
+            "options": copy.deepcopy({**_OPTIONS, **profile.options}),
             # The list of currencies needs rights over the wallet, which a trading key should not have.
             "has": {"fetchCurrencies": False},
             "streaming": {"keepAlive": KEEP_ALIVE_MS},
@@ -87,6 +89,8 @@ def connection(profile: Profile, credentials: Credentials, *, live: bool, endpoi
         exchange.set_sandbox_mode(True)
     if endpoint is not None:
         redirect(exchange.urls, endpoint)
+        # Without TLS there is no certificate to read, and no farewell to wait for.
+        exchange.verify, exchange.timeout_on_exit = False, 0
     return exchange
 
 

@@ -156,7 +156,7 @@ class Session:
         raise CallError(failure, call.body)
 
     def _failed(self, error: Exception, call: transport.Call, *, doubt: bool) -> Failure:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = self.now_us() // 1000
         failure = errors.failure_of(error, call, self.dialect, self.credentials, doubt=doubt, now_ms=now_ms)
         if failure.remedy is Remedy.BACK_OFF and call.sent:
             self._hold(failure.retry_after_ms / 1000)

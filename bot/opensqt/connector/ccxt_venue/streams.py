@@ -94,8 +94,9 @@ class Streams:
                 yield Gap("the order stream had missed fills")
 
     async def positions(self, symbols: Sequence[str]) -> AsyncIterator[Position | Gap]:
+        dialect = self._session.dialect
         async for positions in follow(
-            self._session, "positions", lambda exchange: exchange.watch_positions(list(symbols))
+            self._session, "positions", lambda exchange: dialect.watch_positions(exchange, symbols)
         ):
             if isinstance(positions, Gap):
                 yield positions

@@ -41,6 +41,11 @@ def observed(exchange: type[Any]) -> type[Any]:
         budget_gate: Throttle | None = None
         expiry_header: str = ""
 
+        def open(self, lazy: bool = False) -> None:
+            super().open(lazy)
+            # aiohttp sends a DELETE, which cancels orders, again when a connection that was open is lost over it.
+            self.session._retry_connection = False  # noqa: SLF001
+
         async def throttle(self, cost: float | None = None) -> None:
             call = current_call.get()
             if self.budget_gate is not None:
@@ -48,10 +53,7 @@ def observed(exchange: type[Any]) -> type[Any]:
 
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             _note_request()
-            if self.expiry_header and method != "GET":
-                # An order that is still on its way when its client id is looked up must not arrive later.
-                headers = {**(headers or {}), self.expiry_header: str(self.nonce() + REQUEST_LIFE_MS)}
-            return await super().fetch(url, method, headers, body)
+            return await super().fetch(url, method, _expiring(self, method, headers), body)
 
         def handle_errors(  # noqa: PLR0917 - as ccxt calls it
             self,
@@ -83,6 +85,13 @@ def observed(exchange: type[Any]) -> type[Any]:
 
     Observed.__name__ = exchange.__name__
     return Observed
+
+
+def _expiring(exchange: Any, method: str, headers: Any) -> Any:
+    """With a deadline: an order that is still on its way when its client id is looked up must not arrive later."""
+    if not exchange.expiry_header or method == "GET":
+        return headers
+    return {**(headers or {}), exchange.expiry_header: str(exchange.nonce() + REQUEST_LIFE_MS)}
 
 
 def _note_request() -> None:

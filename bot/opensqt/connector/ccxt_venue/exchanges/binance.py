@@ -93,7 +93,8 @@ class Binance(Dialect):
         return str(item.get("clientOrderId") or "")
 
     def post_only_rejected(self, info: Json) -> bool:
-        order = info.get("o", info)
+        # In the stream's order "o" is its type; around it, in the event, it is the order.
+        order = info["o"] if isinstance(info.get("o"), dict) else info
         status, force = order.get("X", order.get("status")), order.get("f", order.get("timeInForce"))
         return bool(status == "EXPIRED" and force == "GTX")
 

@@ -68,7 +68,7 @@ class Bitget(Dialect):
         passphrase=True,
         demo="demo",
         place_batch=50,
-        cancel_batch=1,
+        cancel_batch=20,
         rate=15,
         burst=20,
         options={
@@ -81,7 +81,6 @@ class Bitget(Dialect):
         reasons={"40014": "MissingPermission", "40018": "AddressNotAllowed"},
         weaknesses=(
             "classic accounts only, no unified trading account yet",
-            "cancels go one by one: ccxt's batch cancel knows no client ids",
             "a post-only order that is cancelled unfilled within 100 ms is taken for one that would have crossed",
         ),
     )
@@ -125,6 +124,23 @@ class Bitget(Dialect):
             return False
         lived_ms = decimal(info.get("uTime")) - decimal(info.get("cTime"))
         return "post_only" in str(info.get("cancelReason", "")).lower() or lived_ms <= _AT_ONCE_MS
+
+    async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
+        # ccxt's own knows no client ids.
+        market = exchange.market(symbol)
+        await exchange.privateMixPostV2MixOrderBatchCancelOrders(
+            {
+                "symbol": market["id"],
+                "productType": "USDT-FUTURES",
+                "orderIdList": [{"clientOid": client_id} for client_id in client_ids],
+            }
+        )
+
+    async def watch_positions(self, exchange: Any, symbols: Sequence[str]) -> list[Json]:
+        # It tells all that are held: one that is left out is flat.
+        told: list[Json] = await exchange.watch_positions(None)
+        held = {position["symbol"] for position in told}
+        return [*told, *({"symbol": symbol, "contracts": "0"} for symbol in symbols if symbol not in held)]
 
     async def hedged(self, exchange: Any, symbol: str) -> bool:
         market = exchange.market(symbol)

@@ -76,6 +76,7 @@ class Bybit(Dialect):
             "enableUnifiedAccount": True,
             "unifiedMarginStatus": 6,
         },
+        reset_header="x-bapi-limit-reset-timestamp",
         reasons={"10005": "MissingPermission", "10010": "AddressNotAllowed"},
         guard=Guard.CONNECTION,
         weaknesses=(

@@ -80,6 +80,8 @@ class Gate(Dialect):
         fills_step_ms=1000,
         refuses_duplicates=False,
         expiry_header="X-Gate-Exptime",
+        reset_header="x-gate-ratelimit-reset-timestamp",
+        reset_unit_ms=1000,
         reasons={
             "READ_ONLY": "MissingPermission",
             "FORBIDDEN": "MissingPermission",
