@@ -43,7 +43,7 @@ START_US = 1_700_000_000_000_000
 
 
 class SimulatedVenue:
-    """One symbol. A resting order fills whole at its price when the price touches it."""
+    """One symbol. What is left of a resting order fills at its price when the price touches it."""
 
     name = "simulated"
     capabilities = Capabilities(
@@ -68,6 +68,8 @@ class SimulatedVenue:
         self.hide = False
         """Order updates are lost on their way to the streams."""
         self.ready = VenueHealth(True, "Ready", "")
+        self.refuses_what_it_keeps = False
+        """Placements are carried out, and answered with an error."""
         self._health_changed = asyncio.Event()
         self._streams: dict[str, list[asyncio.Queue[Any]]] = {}
 
@@ -81,6 +83,28 @@ class SimulatedVenue:
             if order.state is OrderState.OPEN and self._touched(order):
                 self._fill(order, order.price or self.last, maker=True)
         self._tell("price", self.price())
+
+    def tick(self) -> None:
+        """Half a second of market time in which the price stands still."""
+        self.time_us += 500_000
+        self._tell("price", self.price())
+
+    def fill_part(self, price: str, quantity: str) -> None:
+        """So much of the open order at this price is filled."""
+        open_orders = (order for order in self.orders.values() if order.state is OrderState.OPEN)
+        order = next(order for order in open_orders if order.price == Decimal(price))
+        self._fill(order, Decimal(price), maker=True, quantity=Decimal(quantity))
+
+    def end(self, client_id: str) -> None:
+        """The exchange cancels an order by itself."""
+        self._cancel(client_id)
+
+    def fill_late(self, client_id: str, quantity: str) -> None:
+        """A trade of an order that has been reported cancelled shows up: among the trades only."""
+        order = self.orders[client_id]
+        assert order.price is not None
+        self._fill(order, order.price, maker=True, quantity=Decimal(quantity))
+        self.orders[client_id] = order
 
     def gap(self, stream: str, reason: str = "test") -> None:
         self._tell(stream, Gap(reason))
@@ -154,6 +178,8 @@ class SimulatedVenue:
         await _maybe(self.before_place(orders))
         results = [self._place(order) for order in orders]
         await _maybe(self.after_place(orders))
+        if self.refuses_what_it_keeps:
+            return [Failure(Remedy.FIX_REQUEST, "wrong")] * len(results)
         return results
 
     async def cancel(self, symbol: str, client_ids: Sequence[str]) -> list[VenueOrder | Failure]:
@@ -222,25 +248,29 @@ class SimulatedVenue:
         price = order.price or self.last
         return self.last <= price if order.side is OrderSide.BUY else self.last >= price
 
-    def _fill(self, order: VenueOrder, price: Decimal, *, maker: bool) -> None:
+    def _fill(self, order: VenueOrder, price: Decimal, *, maker: bool, quantity: Decimal | None = None) -> None:
+        """Fills what is left of the order, or `quantity` of it."""
         rate = RULES.maker_fee if maker else RULES.taker_fee
+        quantity = quantity or order.quantity - order.filled
         fill = VenueFill(
             symbol=SYMBOL,
             client_id=order.client_id,
             trade_id=f"t{len(self.trades) + 1}",
             side=order.side,
             price=price,
-            quantity=order.quantity,
-            fee=price * order.quantity * rate,
+            quantity=quantity,
+            fee=price * quantity * rate,
             fee_currency="USDT",
             maker=maker,
             time_us=self.time_us,
         )
         self.trades.append(fill)
-        filled = replace(order, state=OrderState.FILLED, filled=order.quantity, time_us=self.time_us)
-        self.orders[order.client_id] = filled
+        filled = order.filled + quantity
+        state = OrderState.FILLED if filled == order.quantity else OrderState.OPEN
+        changed = replace(order, state=state, filled=filled, time_us=self.time_us)
+        self.orders[order.client_id] = changed
         self._tell_order(fill)
-        self._tell_order(filled)
+        self._tell_order(changed)
 
     def _tell_order(self, update: OrderUpdate) -> None:
         if not self.hide:

@@ -13,7 +13,7 @@ from opensqt.connector.venue import Failure, NewOrder, VenueError, VenueHealth
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy
 from opensqt.journal.embedded import EmbeddedPostgres
-from opensqt.runtime import feeds
+from opensqt.runtime import feeds, reconciliation
 from tests.runtime.harness import bot, connector, environment, until
 from tests.runtime.simulated_venue import SimulatedVenue
 
@@ -122,6 +122,44 @@ async def test_a_gap_in_the_stream_is_made_up_for(postgres_dsn: str) -> None:
         status = await running.when(lambda status: status.fills == 1)
         assert status.position == "0.005"
         await until(lambda: venue.live(OrderSide.SELL))
+
+
+async def test_complaint_4_a_lost_message_without_a_gap_is_found_by_comparing(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "EVERY", 0.2)
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.orders_known(2)
+        venue.hide = True
+        venue.fill_part("39900", "0.002")
+        status = await running.when(lambda status: status.fills == 1)
+        assert status.position == "0.002"
+
+
+async def test_a_fill_that_comes_after_the_order_was_over_is_found_by_comparing(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "EVERY", 0.2)
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.orders_known(2)
+        upper = max(venue.live(OrderSide.BUY), key=lambda order: order.price or 0)
+        venue.end(upper.client_id)
+        await until(lambda: len(venue.accepted) == 3)  # the slot has another order by now
+        venue.hide = True
+        venue.fill_late(upper.client_id, "0.002")
+        status = await running.when(lambda status: status.fills == 1)
+        assert status.position == "0.002"
+
+
+async def test_complaint_2_a_refusal_of_an_order_that_is_there_is_not_believed(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    venue.hide = True
+    venue.refuses_what_it_keeps = True
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.orders_known(2)
+        assert len(venue.accepted) == len(venue.placements) == 2
 
 
 async def test_a_silent_stream_is_noticed(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

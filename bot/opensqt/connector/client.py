@@ -137,6 +137,12 @@ class ExchangeClient:
         answer = await self._ask(self._exchange.GetKlines, request)
         return [wire.kline_from_proto(symbol, kline) for kline in answer.klines]
 
+    async def fills(self, symbol: str, client_id_prefix: str, since_us: int) -> list[VenueFill]:
+        """The fills of the symbol from `since_us` on whose client ids start so, oldest first."""
+        request = pb.GetFillsRequest(symbol=symbol, since_us=since_us, client_id_prefix=client_id_prefix)
+        answer = await self._ask(self._exchange.GetFills, request)
+        return [wire.fill_from_proto(fill) for fill in answer.fills]
+
     async def funding(self, symbol: str, since_us: int) -> list[FundingPayment]:
         """The account's funding of the symbol from `since_us` on, oldest first."""
         answer = await self._ask(self._exchange.GetFunding, pb.GetFundingRequest(symbol=symbol, since_us=since_us))

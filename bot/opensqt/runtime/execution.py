@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 Item = TypeVar("Item")
 RETRIES = Backoff(first=0.5, cap=30.0, floor=0.1)
+REFUSALS = frozenset({Remedy.FIX_REQUEST, Remedy.WOULD_CROSS, Remedy.INSUFFICIENT_MARGIN})
+"""After which a slot would be free for another order, so that they are not believed without a look."""
 _UNANSWERED = Failure(Remedy.LOOK_UP, "the connector left this order out of its answer")
 
 
@@ -75,11 +77,28 @@ class Execution:
         for place, result in zip(places, _padded(results, len(places)), strict=True):
             if isinstance(result, VenueOrder):
                 events.append(self._reported(result))
+            elif result.remedy in REFUSALS:
+                events += await self._verified(place.client_id, result)
             else:
-                retry_at = self._retry_at(place.client_id, result)
-                now = self._clock.now()
-                events.append(PlaceFailed(now, place.client_id, result.remedy, result.message, retry_at))
+                events.append(self._place_failed(place.client_id, result))
         return events
+
+    async def _verified(self, client_id: str, refusal: Failure) -> list[Event]:
+        """What became of an order that was refused: exchanges have answered with an error and kept the order."""
+        found = await self.look_up(client_id)
+        match found:
+            case [OrderNotFound()]:
+                return [self._place_failed(client_id, refusal)]
+            case [LookUpFailed()]:
+                message = f"refused, and nobody knows whether that is so: {refusal.message}"
+                return [self._place_failed(client_id, Failure(Remedy.LOOK_UP, message))]
+            case _:
+                log.warning("refused_but_there", client_id=client_id, remedy=refusal.remedy, error=refusal.message)
+                return found
+
+    def _place_failed(self, client_id: str, failure: Failure) -> PlaceFailed:
+        retry_at = self._retry_at(client_id, failure)
+        return PlaceFailed(self._clock.now(), client_id, failure.remedy, failure.message, retry_at)
 
     async def cancel(self, client_ids: Sequence[str]) -> list[Event]:
         """One batch of at most `cancel_limit` cancels."""

@@ -29,6 +29,7 @@ from opensqt.runtime.loop import EventLoop
 from opensqt.runtime.metrics import Metrics
 from opensqt.runtime.notices import Notices
 from opensqt.runtime.probes import Probes
+from opensqt.runtime.reconciliation import Reconciliation
 from opensqt.runtime.translation import Translation
 
 log = structlog.get_logger(__name__)
@@ -129,6 +130,11 @@ class Trading:
             feeds = [calls.create_task(self._feeds.run())]
             if candles := self._candles():
                 feeds.append(calls.create_task(candles.run()))
+            reconciliation = Reconciliation(
+                around.client, around.engine, around.translation, self._prefix,
+                put=self.loop.put, dispatch=dispatcher.dispatch, clock=around.clock, random=self._random,
+            )  # fmt: skip
+            feeds.append(calls.create_task(reconciliation.run()))
             # What earlier instances left in doubt is looked up when the stream of orders is followed, not before.
             stop = calls.create_task(self._stop.wait())
             followed = calls.create_task(self._feeds.orders_followed.wait())

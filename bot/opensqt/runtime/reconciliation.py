@@ -1,0 +1,87 @@
+"""Now and then all that the exchange has is compared with what the bot knows: a stream can lose a message silently.
+
+Open orders show what has been missed of live orders, recent trades what has been missed of orders that are over.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+
+import structlog
+
+from opensqt.connector.client import ExchangeClient
+from opensqt.connector.venue import VenueError
+from opensqt.engine.actions import Action, LookUp
+from opensqt.engine.engine import Engine
+from opensqt.engine.events import Event
+from opensqt.runtime.clock import MarketClock
+from opensqt.runtime.translation import Translation
+
+log = structlog.get_logger(__name__)
+
+EVERY = 30.0
+"""Seconds between two comparisons, more or less."""
+OVERLAP_US = 120_000_000
+"""Market time for which trades are asked for again: exchanges list them late."""
+
+
+class Reconciliation:
+    """What differs is looked up by client id. It only asks: the engine decides what the answers mean."""
+
+    def __init__(
+        self,
+        client: ExchangeClient,
+        engine: Engine,
+        translation: Translation,
+        client_id_prefix: str,
+        *,
+        put: Callable[[Event], None],
+        dispatch: Callable[[Sequence[Action]], None],
+        clock: MarketClock,
+        random: Random,
+    ) -> None:
+        self._client = client
+        self._engine = engine
+        self._translation = translation
+        self._prefix = client_id_prefix
+        self._put = put
+        self._dispatch = dispatch
+        self._clock = clock
+        self._random = random
+        self._since = max(0, clock.now() - OVERLAP_US)
+        self._told: set[str] = set()
+        """Trades since then that the engine has been told of."""
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await asyncio.sleep(EVERY * self._random.uniform(0.8, 1.2))
+            try:
+                await self._compare_orders()
+                await self._compare_trades()
+            except VenueError as error:
+                log.warning("not_compared", error=str(error))
+
+    async def _compare_orders(self) -> None:
+        """Orders that the exchange has not answered for yet are left to the engine, which asks by itself."""
+        symbol = self._translation.market.symbol
+        known = {order.place.client_id: order.filled for order in self._engine.orders() if order.known}
+        at_exchange = {order.client_id: order for order in await self._client.open_orders(symbol, self._prefix)}
+        different = [
+            client_id
+            for client_id, filled in known.items()
+            if client_id not in at_exchange or self._translation.order(at_exchange[client_id]).filled != filled
+        ]
+        live = self._engine.live_orders()
+        different += [client_id for client_id in at_exchange if client_id not in live and client_id not in known]
+        if different:
+            self._dispatch([LookUp(client_id) for client_id in different])
+
+    async def _compare_trades(self) -> None:
+        until = self._clock.now()
+        fills = await self._client.fills(self._translation.market.symbol, self._prefix, self._since)
+        for fill in fills:
+            if fill.trade_id not in self._told:
+                self._put(self._translation.fill(fill))
+        self._told = {fill.trade_id for fill in fills}
+        self._since = max(self._since, until - OVERLAP_US)
