@@ -162,6 +162,21 @@ async def test_complaint_2_a_refusal_of_an_order_that_is_there_is_not_believed(p
         assert len(venue.accepted) == len(venue.placements) == 2
 
 
+async def test_complaint_03_a_stream_that_is_alive_but_brings_no_prices_is_noticed(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    limits = {"riskLimits": {"maxPriceAgeSeconds": 5, "maxPosition": "0.2"}}
+    env = environment(postgres_dsn, changes=limits)
+    async with connector(venue) as address, bot(env, address) as running:
+        await running.phase(pb.PHASE_RUNNING)
+        probe = await running.probe("PriceFeed", healthy=False)
+        assert (probe.reason, "maxPriceAgeSeconds" in probe.message) == ("Stale", True)
+        status = await running.when(lambda status: status.reason == "FeedLost")
+        assert [one.reason for one in status.gate][:1] == ["FeedLost"]
+        venue.move("40001")
+        await running.probe("PriceFeed", healthy=True)
+        await running.when(lambda status: not status.gate)
+
+
 async def test_a_silent_stream_is_noticed(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "SILENCE", 0.3)  # below the server's heartbeat
     venue = SimulatedVenue("40000")

@@ -7,6 +7,8 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from opensqt.api.meta import Condition, ConnectorRef, Journal, ObjectMeta, Resources
+from opensqt.api.risk import CircuitBreaker, MarketMonitor, RiskLimits
+from opensqt.api.risk_status import BreakerStatus, GateStatus, LimitStatus, MonitorStatus
 from opensqt.api.schema import (
     Boolean,
     Column,
@@ -158,42 +160,6 @@ class Order(Model):
     )
 
 
-class RiskLimits(Model):
-    """Fences that no order passes; what is in flight counts."""
-
-    max_position: PositiveDecimal | None = Field(default=None, description="Largest position in base currency.")
-    max_notional: PositiveDecimal | None = Field(
-        default=None, description="Largest value of position and open entries together, in quote currency."
-    )
-    max_open_orders: Integer = Field(default=100, ge=1, le=1000, description="Most live orders at any time.")
-    max_leverage: Integer = Field(
-        default=10,
-        ge=1,
-        le=125,
-        description="Largest spec.leverage accepted, and largest ratio of position value to equity.",
-    )
-
-
-class CircuitBreaker(Model):
-    """What stops entries and how they start again. Exits stay in the market while it is open."""
-
-    max_consecutive_losses: Integer = Field(
-        default=0, ge=0, le=1000, description="Opens after so many losing exits in a row; 0 turns this off."
-    )
-    max_drawdown: PositiveDecimal | None = Field(
-        default=None, description="Opens when the bot's PnL falls this far below its peak, in quote currency."
-    )
-    max_drawdown_percent: PositiveDecimal | None = Field(
-        default=None, description="The same in percent of the account's equity when the bot first started."
-    )
-    cooldown_seconds: Integer = Field(
-        default=0, ge=0, le=2_592_000, description="Closes by itself after so long; 0 means only by resetToken."
-    )
-    reset_token: str = Field(
-        default="", max_length=64, description="Change it, to anything, to close the breaker by hand."
-    )
-
-
 class GridBotSpec(Model):
     """What the bot is to do. Changes to its leverage, spacing, orders, resources and image restart it safely; all else
     reaches it live."""
@@ -248,6 +214,9 @@ class GridBotSpec(Model):
     leverage: Integer = Field(default=1, ge=1, le=125, description="Set at the exchange before trading.")
     risk_limits: RiskLimits = RiskLimits()
     circuit_breaker: CircuitBreaker = CircuitBreaker()
+    market_monitor: MarketMonitor | None = Field(
+        default=None, description="Stops entries while the whole market falls; absent: off."
+    )
     journal: Journal = Journal()
     resources: Resources = Field(default=Resources(), description="Resources of the bot's container.")
     image: str | None = Field(default=None, max_length=512, description="Another image than the operator's default.")
@@ -257,28 +226,6 @@ class GridBotSpec(Model):
         if self.leverage > self.risk_limits.max_leverage:
             raise ValueError("leverage must not exceed riskLimits.maxLeverage", ".leverage")
         return self
-
-
-class BreakerStatus(Model):
-    """The circuit breaker."""
-
-    state: Literal["Closed", "Open"] = Field(default="Closed", description="Open means that no entries are placed.")
-    reason: str = Field(default="", max_length=128)
-    message: str = Field(default="", max_length=1024)
-    opened_at: datetime | None = None
-    resets_at: datetime | None = Field(
-        default=None, description="When it closes by itself; absent where only resetToken closes it."
-    )
-    trips: Integer = Field(default=0, ge=0, description="How often it has opened.")
-
-
-class LimitStatus(Model):
-    """A limit beside its use."""
-
-    name: str = Field(max_length=64)
-    used: str = Field(max_length=40)
-    limit: str = Field(max_length=40)
-    reached: Boolean = False
 
 
 class ProbeStatus(Model):
@@ -350,11 +297,15 @@ class GridBotStatus(Model):
         default_factory=list,
         max_length=16,
         json_schema_extra=keyed_by("type"),
-        description="Ready, Progressing, Degraded, ConnectorReady, CircuitClosed, WithinRiskLimits.",
+        description="Ready, Progressing, Degraded, ConnectorReady, EntriesAllowed, CircuitClosed, WithinRiskLimits.",
     )
     epoch: Integer = Field(default=0, ge=0, description="Counts the bot's instances; only the newest can place orders.")
     pod: str = Field(default="", max_length=253)
     breaker: BreakerStatus = Field(default=BreakerStatus())
+    gate: list[GateStatus] = Field(
+        default_factory=list, max_length=16, json_schema_extra=keyed_by("reason"), description="Why no entry is placed."
+    )
+    monitor: MonitorStatus = Field(default=MonitorStatus())
     limits: list[LimitStatus] = Field(default_factory=list, max_length=16, json_schema_extra=keyed_by("name"))
     grid: GridStatus = Field(default=GridStatus())
     position: PositionStatus = Field(default=PositionStatus())
@@ -387,6 +338,7 @@ class GridBot(Model):
         Column("Buys", ".status.orders.buys", "Live buy orders", type="integer", priority=1),
         Column("Sells", ".status.orders.sells", "Live sell orders", type="integer", priority=1),
         Column("Fills", ".status.orders.fills", "Fills so far", type="integer", priority=1),
+        Column("Monitor", ".status.monitor.state", "Market monitor", priority=1),
         Column("Epoch", ".status.epoch", "Instance", type="integer", priority=1),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is or is not ready", priority=1),
     )

@@ -4,15 +4,14 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from opensqt.api.gridbot import (
-    BreakerStatus,
     GridBotStatus,
     GridStatus,
-    LimitStatus,
     OrdersStatus,
     PnlStatus,
     PositionStatus,
     ProbeStatus,
 )
+from opensqt.api.risk_status import MONITOR_STATES, BreakerStatus, GateStatus, LimitStatus, MonitorStatus
 from opensqt.bot.v1 import bot_pb2
 
 STATES = {
@@ -27,7 +26,7 @@ STATES = {
 
 _PLACES = Decimal("1e-12")
 _LARGEST = Decimal(10) ** 15
-_LIMITS, _PROBES, _WEAKNESSES = 16, 16, 16
+_LIMITS, _PROBES, _WEAKNESSES, _REASONS = 16, 16, 16, 16
 
 
 def with_report(status: GridBotStatus, report: bot_pb2.Status) -> GridBotStatus:
@@ -35,6 +34,11 @@ def with_report(status: GridBotStatus, report: bot_pb2.Status) -> GridBotStatus:
     fields = {
         "epoch": report.epoch or status.epoch,
         "breaker": _breaker(report.breaker),
+        "gate": [
+            GateStatus(reason=clip(one.reason, 64), message=clip(one.message, 1024), exits=one.exits)
+            for one in report.gate[:_REASONS]
+        ],
+        "monitor": _monitor(report.monitor),
         "limits": [
             LimitStatus(
                 name=clip(one.name, 64), used=clip(one.used, 40), limit=clip(one.limit, 40), reached=one.reached
@@ -102,6 +106,15 @@ def _breaker(breaker: bot_pb2.Breaker) -> BreakerStatus:
         opened_at=_time(breaker.opened_us),
         resets_at=_time(breaker.resets_us),
         trips=breaker.trips,
+    )
+
+
+def _monitor(monitor: bot_pb2.Monitor) -> MonitorStatus:
+    return MonitorStatus(
+        state=monitor.state if monitor.state in MONITOR_STATES else "Off",
+        message=clip(monitor.message, 1024),
+        since=_time(monitor.since_us),
+        triggers=monitor.triggers,
     )
 
 

@@ -5,10 +5,25 @@ from decimal import Decimal
 
 from opensqt.api.gridbot import GridBotSpec
 from opensqt.api.gridbot import Side as GridSide
+from opensqt.api.interval import Interval
+from opensqt.api.risk import MarketMonitor, Trigger
 from opensqt.engine.market import Market, to_money
 from opensqt.engine.side import Side
 
 PPM = 10**6
+DEFAULT_PRICE_AGE = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorConfig:
+    """spec.marketMonitor; the multiple of the average volume in parts per million."""
+
+    symbols: list[str]
+    interval: Interval
+    volume_ppm: int
+    window: int
+    trigger: Trigger
+    recovery: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,12 @@ class EngineConfig:
     trail_up_to: int = 0
     trail_down_to: int = 0
     trigger_price: int = 0
+    max_price_deviation_ppm: int = 0
+    max_price_age: int = DEFAULT_PRICE_AGE
+    margin_lock: int = 10_000_000
+    max_daily_loss: int = 0
+    max_daily_loss_ppm: int = 0
+    monitor: MonitorConfig | None = None
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -92,4 +113,21 @@ class EngineConfig:
             trail_up_to=market.to_ticks(spec.grid.trailing.up_to or zero),
             trail_down_to=market.to_ticks_up(spec.grid.trailing.down_to or zero),
             trigger_price=market.to_ticks(spec.grid.trigger_price or zero),
+            max_price_deviation_ppm=int((limits.max_price_deviation_percent or zero) * PPM / 100),
+            max_price_age=limits.max_price_age_seconds * 1_000_000,
+            margin_lock=limits.margin_lock_seconds * 1_000_000,
+            max_daily_loss=to_money(breaker.max_daily_loss or zero),
+            max_daily_loss_ppm=int((breaker.max_daily_loss_percent or zero) * PPM / 100),
+            monitor=_monitor_of(spec.market_monitor) if spec.market_monitor else None,
         )
+
+
+def _monitor_of(monitor: MarketMonitor) -> MonitorConfig:
+    return MonitorConfig(
+        symbols=list(monitor.symbols),
+        interval=monitor.interval,
+        volume_ppm=int(monitor.volume_multiple * PPM),
+        window=monitor.moving_average,
+        trigger=monitor.trigger,
+        recovery=monitor.recovery_threshold,
+    )

@@ -7,8 +7,8 @@ from typing import Any
 from opensqt.engine import lifecycle, specification
 from opensqt.engine.actions import Action, Place
 from opensqt.engine.adoption import adopt
-from opensqt.engine.breaker import Trip
-from opensqt.engine.config import EngineConfig
+from opensqt.engine.alarms import on_candle, on_candle_feed, watch_breaker, watch_monitor
+from opensqt.engine.config import DEFAULT_PRICE_AGE, EngineConfig
 from opensqt.engine.events import (
     AccountReported,
     CancelFailed,
@@ -31,9 +31,9 @@ from opensqt.engine.events import (
 from opensqt.engine.funding import on_funding
 from opensqt.engine.json_form import UnreadableError, from_json, to_json
 from opensqt.engine.layout import shift_after
-from opensqt.engine.market import Market, from_money
-from opensqt.engine.orders import Stage
+from opensqt.engine.market import Market
 from opensqt.engine.planner import Planner
+from opensqt.engine.prices import on_price
 from opensqt.engine.quiet import Band, next_wake, quiet_band
 from opensqt.engine.reconciliation import on_account, on_position
 from opensqt.engine.state import PRICE_FEED, HaltReason, State, Turn, is_candle_feed
@@ -42,6 +42,7 @@ from opensqt.engine.view import EngineView, OrderView
 from opensqt.engine.winding_down import wind_down
 
 SNAPSHOT_VERSION = 1
+FAR = 2**62
 
 
 def check_units(logged: object, market: Market) -> None:
@@ -64,6 +65,7 @@ class Engine:
         self._time = 0
         self._kept_price = 0
         self._wake_at: int | None = None
+        self._quiet_until = 0
         self._low: int | None = 0
         self._high: int | None = 0
         self.dirty = False
@@ -72,7 +74,7 @@ class Engine:
     def on(self, event: Event) -> list[Action]:
         """Takes one event; returns what must be done. Afterwards `dirty` says whether the event must be kept."""
         self._time = event.time
-        if type(event) is PriceChanged and self._is_quiet(event.price):
+        if type(event) is PriceChanged and event.time < self._quiet_until and self._is_quiet(event.price):
             self._state.last_price = event.price
             self.dirty = False
             return []
@@ -90,7 +92,8 @@ class Engine:
 
     def _taken(self, turn: Turn) -> list[Action]:
         self._wake_at = next_wake(self._state, turn.now)
-        self._low, self._high = quiet_band(self._state, self._market, self._wake_at)
+        self._quiet_until = FAR if self._wake_at is None else self._wake_at
+        self._low, self._high = quiet_band(self._state, self._market, turn.now)
         self.dirty = turn.changed
         if turn.changed:
             self._kept_price = self._state.last_price
@@ -102,13 +105,23 @@ class Engine:
         return self._market
 
     def quiet_band(self) -> Band:
-        """Prices (ticks) strictly between have no consequence; None is unbounded, (p, p): every price counts."""
+        """Prices (ticks) strictly between have no consequence, whenever they come; None is unbounded.
+
+        (p, p): every price counts, as while `wake_at` is set, for prices bring the time too.
+        """
+        if self._wake_at is not None:
+            return self._state.last_price, self._state.last_price
         return self._low, self._high
 
     @property
     def wake_at(self) -> int | None:
         """When the engine wants a ClockTicked, in microseconds; None for never."""
         return self._wake_at
+
+    @property
+    def max_price_age(self) -> int:
+        """Microseconds after which a price is too old to trade by; the shell knows how old one is."""
+        return self._state.config.max_price_age if self._state.config else DEFAULT_PRICE_AGE
 
     def live_orders(self) -> list[str]:
         """Client ids of all orders that are open, in flight or in doubt, oldest first."""
@@ -159,7 +172,7 @@ class Engine:
     def _take(self, turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one case a kind of event
         match event:
             case PriceChanged():
-                self._on_price(turn, event)
+                on_price(turn, event)
             case OrderFilled():
                 lifecycle.on_filled(turn, event)
             case FundingPaid():
@@ -184,24 +197,16 @@ class Engine:
                 specification.on_configured(turn, event)
             case Started():
                 self._on_started(turn, event)
-            case ClockTicked() | CandleChanged():
+            case CandleChanged():
+                on_candle(turn, event)
+            case ClockTicked():
                 pass
-
-    def _on_price(self, turn: Turn, event: PriceChanged) -> None:
-        state = self._state
-        if event.price <= 0:
-            return
-        state.last_price = event.price
-        if not state.fresh and PRICE_FEED not in state.feeds_lost:
-            state.fresh = turn.changed = True
-        for order in state.orders.live.values():
-            if order.stage is Stage.OPEN and not order.due and order.passed_by(event.price):
-                order.due, turn.changed = event.time + lifecycle.OVERDUE_TIME, True
 
     def _on_feed(self, turn: Turn, event: FeedChanged) -> None:
         state = self._state
         if is_candle_feed(event.feed):
-            return  # nothing follows them yet
+            on_candle_feed(turn, event)
+            return
         was_lost = event.feed in state.feeds_lost
         if event.healthy == (not was_lost) and state.feeds_lost.get(event.feed, "") == event.message:
             return
@@ -241,7 +246,8 @@ class Engine:
         if not state.epoch or config is None:
             return
         if state.last_price:
-            self._watch_breaker(turn, config)
+            watch_breaker(turn, config)
+        watch_monitor(turn, config)
         if state.goal in {Goal.STOP, Goal.CLOSE}:
             wind_down(turn, config)
             return
@@ -270,20 +276,3 @@ class Engine:
             shift = shift_after(config, layout, state.shift, state.last_price)
             turn.changed |= shift != state.shift
             state.shift = shift
-
-    def _watch_breaker(self, turn: Turn, config: EngineConfig) -> None:
-        state, breaker = self._state, self._state.breaker
-        if 0 < breaker.resets_at(config) <= turn.now:
-            specification.close_breaker(turn, "its cooldown is over")
-        pnl = state.ledger.pnl(turn.lot_value)
-        turn.changed |= breaker.follow(config, pnl)
-        trip = breaker.tripped(config, state.ledger, pnl)
-        if trip is None:
-            return
-        if trip is Trip.CONSECUTIVE_LOSSES:
-            message = f"{state.ledger.losses} losing exits in a row"
-        else:
-            lost, allowed = from_money(breaker.peak - pnl), from_money(breaker.limit(config))
-            message = f"PnL is {lost:f} below its peak, {allowed:f} are allowed"
-        breaker.trip(turn.now, trip, message)
-        turn.warn("BreakerOpened", f"{trip}: {message}")

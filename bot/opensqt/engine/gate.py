@@ -1,5 +1,6 @@
 """The one gate that every order passes before it is placed, again or for the first time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +18,8 @@ class Closed(StrEnum):
 
     NOT_STARTED = "NotStarted"
     NO_PRICE = "NoPrice"
+    PRICE_SUSPECTED = "PriceSuspected"
+    MONITOR_BLIND = "MonitorBlind"
     HALTED = "Halted"
     FEED_LOST = "FeedLost"
     BACKING_OFF = "BackingOff"
@@ -24,6 +27,7 @@ class Closed(StrEnum):
     REFUSED = "Refused"
     WAITING_FOR_TRIGGER = "WaitingForTrigger"
     BREAKER_OPEN = "BreakerOpen"
+    MONITOR_TRIGGERED = "MonitorTriggered"
     MARGIN_LOCKED = "MarginLocked"
     PRICE_BAND = "PriceBand"
     TOO_SMALL = "TooSmall"
@@ -119,33 +123,58 @@ class Gate:
     market: Market
     now: int
 
+    def reasons(self) -> Iterator[Closed]:
+        """All that holds every entry back, in the order in which it is said."""
+        yield from self._for_all_orders()
+        yield from self._waiting()
+        yield from self._unwelcome()
+
     def any_order(self) -> Closed | None:
         """For every order."""
-        state = self.state
-        if not state.epoch:
-            return Closed.NOT_STARTED
-        if state.halt:
-            return Closed.HALTED
-        if state.feeds_lost:
-            return Closed.FEED_LOST
-        return Closed.BACKING_OFF if self.now < state.backing_off_until else None
+        return next(self._for_all_orders(), None)
 
     def entries(self) -> Closed | None:
         """For every entry."""
-        no_price = None if self.state.fresh else Closed.NO_PRICE
-        return self.any_order() or no_price or self.unwelcome()
+        return next(self.reasons(), None)
 
     def unwelcome(self) -> Closed | None:
         """Why entries must not only wait but go, whatever else holds new ones back."""
+        return next(self._unwelcome(), None)
+
+    def _for_all_orders(self) -> Iterator[Closed]:
         state = self.state
-        reasons = (
-            (state.goal is not Goal.RUN, Closed.GOAL),
-            (bool(state.refusal), Closed.REFUSED),
-            (state.trigger.waiting, Closed.WAITING_FOR_TRIGGER),
-            (state.breaker.open, Closed.BREAKER_OPEN),
-            (self.now < state.margin_locked_until, Closed.MARGIN_LOCKED),
-        )
-        return next((closed for holds, closed in reasons if holds), None)
+        if not state.epoch:
+            yield Closed.NOT_STARTED
+        if state.halt:
+            yield Closed.HALTED
+        if state.feeds_lost:
+            yield Closed.FEED_LOST
+        if self.now < state.backing_off_until:
+            yield Closed.BACKING_OFF
+
+    def _waiting(self) -> Iterator[Closed]:
+        """What holds new entries back and leaves those that are there."""
+        if not self.state.fresh:
+            yield Closed.NO_PRICE
+        if self.state.suspect:
+            yield Closed.PRICE_SUSPECTED
+        if self.state.monitor_blind:
+            yield Closed.MONITOR_BLIND
+
+    def _unwelcome(self) -> Iterator[Closed]:
+        state = self.state
+        if state.goal is not Goal.RUN:
+            yield Closed.GOAL
+        if state.refusal:
+            yield Closed.REFUSED
+        if state.trigger.waiting:
+            yield Closed.WAITING_FOR_TRIGGER
+        if state.breaker.open:
+            yield Closed.BREAKER_OPEN
+        if state.monitor.triggered:
+            yield Closed.MONITOR_TRIGGERED
+        if self.now < state.margin_locked_until:
+            yield Closed.MARGIN_LOCKED
 
     def entry(self, exposure: Exposure, side: Side, price: int, lots: int) -> Closed | None:
         """For this entry, beside all that is in `exposure`."""

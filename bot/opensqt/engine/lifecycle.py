@@ -27,7 +27,6 @@ OVERDUE_TIME = 5_000_000
 LOOK_UP_TIME = 1_000_000
 """After which a look-up without an answer is asked again; twice as long each time."""
 RETRY_TIME = 500_000
-MARGIN_LOCK = 10_000_000
 DENIED_TIME = 60_000_000
 """For so long the exchange denies an order that it has had before people are told."""
 MOST_REFUSED = 3
@@ -189,8 +188,12 @@ def _rejected(turn: Turn, order: Order, event: PlaceFailed) -> None:
     """What a placement that was refused for good means beyond its slot."""
     state = turn.state
     if event.remedy is Remedy.INSUFFICIENT_MARGIN:
-        state.margin_locked_until = turn.now + MARGIN_LOCK
-        turn.warn("MarginLocked", f"the exchange lacks margin for an order, entries wait for 10 s: {event.message}")
+        lock = state.config.margin_lock if state.config else 0
+        state.margin_locked_until = turn.now + lock
+        turn.warn(
+            "MarginLocked",
+            f"the exchange lacks margin for an order, entries wait for {lock // 1_000_000} s: {event.message}",
+        )
     elif event.remedy is Remedy.FIX_REQUEST:
         if _other_side_in_the_way(turn, order):
             return

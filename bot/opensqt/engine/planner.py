@@ -14,7 +14,16 @@ from opensqt.engine.side import Side
 from opensqt.engine.slots import Slot
 from opensqt.engine.state import Turn
 
-PASSING = frozenset({Closed.HALTED, Closed.BACKING_OFF, Closed.FEED_LOST, Closed.NO_PRICE})
+PASSING = frozenset(
+    {
+        Closed.HALTED,
+        Closed.BACKING_OFF,
+        Closed.FEED_LOST,
+        Closed.NO_PRICE,
+        Closed.PRICE_SUSPECTED,
+        Closed.MONITOR_BLIND,
+    }
+)
 """Reasons to wait with sending an order again, rather than to give it up."""
 MOST_CROSSED = 3
 """Post-only rejects in a row after which a slot's order may take."""

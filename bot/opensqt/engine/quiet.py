@@ -18,12 +18,19 @@ Band = tuple[int | None, int | None]
 
 def next_wake(state: State, after: int) -> int | None:
     """The earliest time after `after` at which something is due."""
+    times = _due(state)
+    if state.config is not None:
+        times += [state.breaker.resets_at(state.config), state.breaker.next_day(state.config)]
+        if state.config.monitor is not None:
+            times += state.monitor.wakes(state.config.monitor)
+    return min((time for time in times if time > after), default=None)
+
+
+def _due(state: State) -> list[int]:
+    """When orders and slots want something done; prices matter until then."""
     times = [order.due for order in state.orders.live.values()]
     times += [slot.not_before for slot in state.slots.by_number.values()]
-    times += [state.margin_locked_until, state.backing_off_until]
-    if state.config is not None:
-        times.append(state.breaker.resets_at(state.config))
-    return min((time for time in times if time > after), default=None)
+    return [*times, state.margin_locked_until, state.backing_off_until]
 
 
 class _Bounds:
@@ -49,10 +56,10 @@ class _Bounds:
         (self.above if side is Side.LONG else self.below)(price)
 
 
-def quiet_band(state: State, market: Market, wake_at: int | None) -> Band:
+def quiet_band(state: State, market: Market, now: int) -> Band:
     """The exclusive bounds of the quiet prices; (p, p) where every price counts, as while anything is due."""
     config = state.config
-    if config is None or not state.fresh or wake_at is not None:
+    if config is None or not state.fresh or state.suspect or any(time > now for time in _due(state)):
         return state.last_price, state.last_price
     bounds = _Bounds()
     bounds.above(0)
@@ -162,19 +169,19 @@ def _orders(bounds: _Bounds, state: State) -> None:
 
 
 def _drawdown(bounds: _Bounds, state: State, market: Market, config: EngineConfig) -> None:
-    """Where the drawdown trips, and where its peak takes the next step."""
+    """Where a loss trips the breaker, and where the peak takes the next step."""
     breaker, total = state.breaker, state.ledger.total
-    limit, per_tick = breaker.limit(config), total.lots * market.tick_value
+    floor, per_tick = breaker.floor(config), total.lots * market.tick_value
     if breaker.open or not per_tick:
         return
-    fixed = state.ledger.realised - total.cost - total.fees  # PnL at a price of 0
-    trips = breaker.peak - limit - fixed  # at or below which it trips, times per_tick
+    fixed = state.ledger.pnl(0)
+    trips = (floor or 0) - fixed  # at or below which it trips, times per_tick
     steps = breaker.peak + breaker.peak_step(config) - fixed  # at or above which the peak moves
     if per_tick > 0:
         bounds.below(-(-steps // per_tick))
-        if limit:
+        if floor is not None:
             bounds.above(trips // per_tick)
     else:
         bounds.above(steps // per_tick)
-        if limit:
+        if floor is not None:
             bounds.below(-(-trips // per_tick))

@@ -1,5 +1,6 @@
 """The exchange's own figures beside ours: account and position."""
 
+from opensqt.engine.alarms import open_breaker
 from opensqt.engine.breaker import Trip
 from opensqt.engine.events import AccountReported, PositionReported
 from opensqt.engine.lifecycle import look_up
@@ -51,10 +52,10 @@ def on_position(turn: Turn, event: PositionReported) -> None:
         return
     message = (
         f"the exchange reports a position of {market.from_lots(event.lots)}, the fills of this bot add up to "
-        f"{market.from_lots(state.ledger.total.lots)}: find out who traded, then change spec.circuitBreaker.resetToken"
+        f"{market.from_lots(state.ledger.total.lots)}, find out who traded"
     )
-    state.breaker.trip(event.time, Trip.POSITION_DIVERGENCE, message)
-    turn.warn("BreakerOpened", f"{Trip.POSITION_DIVERGENCE}: {message}")
+    if state.config is not None:
+        open_breaker(turn, state.config, Trip.POSITION_DIVERGENCE, message)
     state.mismatch = Mismatch()
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from opensqt.engine.alarms import close_breaker
 from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import Configured
 from opensqt.engine.ladder import Ladder
 from opensqt.engine.layout import Layout
 from opensqt.engine.market import Market, from_money
+from opensqt.engine.monitor import Monitor
 from opensqt.engine.profitability import break_even_ratio, break_even_step, leg_fee, profitable
 from opensqt.engine.state import Refusal, Turn
 
@@ -26,6 +28,8 @@ def on_configured(turn: Turn, event: Configured) -> None:
     else:
         if state.config is None or _extent(state.config) != _extent(event.config):
             state.shift = 0
+        if state.config is None or state.config.monitor != event.config.monitor:
+            state.monitor, state.monitor_blind = Monitor(), ""
         state.config = event.config
         state.generation = event.generation
         for slot in state.slots.by_number.values():
@@ -47,11 +51,6 @@ def _reset_by_token(turn: Turn, config: EngineConfig) -> None:
     if breaker.open and breaker.token is not None and breaker.token != config.reset_token:
         close_breaker(turn, "spec.circuitBreaker.resetToken has changed")
     breaker.token = config.reset_token
-
-
-def close_breaker(turn: Turn, why: str) -> None:
-    turn.state.breaker.close(turn.state.ledger, turn.state.ledger.pnl(turn.lot_value))
-    turn.tell("BreakerClosed", why)
 
 
 def unhalt(turn: Turn) -> None:

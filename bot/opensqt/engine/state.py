@@ -10,6 +10,7 @@ from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
 from opensqt.engine.layout import Layout, layout_of
 from opensqt.engine.market import Market
+from opensqt.engine.monitor import Monitor
 from opensqt.engine.orders import Orders
 from opensqt.engine.slots import Slots
 from opensqt.engine.trigger import Trigger
@@ -91,6 +92,12 @@ class State:
     refused_in_a_row: int = 0
     margin_locked_until: int = 0
     backing_off_until: int = 0
+    suspect: int = 0
+    """A price that nothing has confirmed yet; 0 for none."""
+    suspect_since: int = 0
+    monitor: Monitor = field(default_factory=Monitor)
+    monitor_blind: str = ""
+    """Why the market monitor cannot see, as it was last told."""
     mismatch: Mismatch = field(default_factory=Mismatch)
     strangers: list[str] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)

@@ -5,18 +5,33 @@ from dataclasses import replace
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import Goal
-from opensqt.engine.gate import Exposure
+from opensqt.engine.gate import Closed, Exposure
+from opensqt.engine.gate_view import gate_view, monitor_view
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import smallest_exit
 from opensqt.engine.slots import Slot, SlotPosition
 from opensqt.engine.state import State
-from opensqt.engine.view import BreakerView, EngineView, LimitView, Phase, SlotView, Unit
+from opensqt.engine.view import BreakerView, EngineView, GateView, LimitView, Phase, SlotView, Unit
+
+_SHOWN = frozenset(
+    {
+        Closed.FEED_LOST,
+        Closed.NO_PRICE,
+        Closed.PRICE_SUSPECTED,
+        Closed.MONITOR_BLIND,
+        Closed.WAITING_FOR_TRIGGER,
+        Closed.BREAKER_OPEN,
+        Closed.MONITOR_TRIGGERED,
+    }
+)
+"""What holds entries back for longer than a moment, and is not the goal."""
 
 
 def view_of(state: State, market: Market, time: int) -> EngineView:
     """The state as it is shown, as of `time`."""
-    phase, reason, message = _phase(state, market)
+    gate = gate_view(state, state.config, market, time) if state.config else ()
+    phase, reason, message = _phase(state, gate)
     ledger, lot_value = state.ledger, state.last_price * market.tick_value
     pnl = ledger.pnl(lot_value)
     lower, upper = _bounds(state)
@@ -46,6 +61,8 @@ def view_of(state: State, market: Market, time: int) -> EngineView:
         consecutive_losses=ledger.losses,
         drawdown=max(0, state.breaker.peak - pnl),
         breaker=_breaker(state),
+        gate=gate,
+        monitor=monitor_view(state, state.config),
         limits=_limits(state, market, state.config) if state.config else (),
         slots=tuple(
             _slot(state, market, slot)
@@ -61,7 +78,7 @@ def _bounds(state: State) -> tuple[int, int]:
     return layout.grid.level(layout.first or 0), layout.grid.level(layout.last or 0)
 
 
-def _phase(state: State, market: Market) -> tuple[Phase, str, str]:  # noqa: C901, PLR0911 - the first that holds
+def _phase(state: State, gate: tuple[GateView, ...]) -> tuple[Phase, str, str]:  # noqa: PLR0911 - the first that holds
     if state.halt:
         return Phase.HALTED, state.halt, state.halt_message
     if not state.epoch or state.config is None:
@@ -72,23 +89,13 @@ def _phase(state: State, market: Market) -> tuple[Phase, str, str]:  # noqa: C90
         return Phase.WINDING_DOWN, str(state.goal), f"{len(state.orders.live)} orders are live or in doubt"
     if state.refusal:
         return Phase.HALTED, state.refusal, state.refusal_message
-    if state.feeds_lost:
-        feed, message = next(iter(state.feeds_lost.items()))
-        return _usual(state), "FeedLost", f"{feed}: {message}"
-    if not state.fresh:
-        return (Phase.STARTING if not state.last_price else _usual(state)), "NoPrice", "waiting for a price"
-    if state.trigger.waiting:
-        return _usual(state), "WaitingForTrigger", _waiting(state, market)
-    if state.breaker.open:
-        return _usual(state), "BreakerOpen", state.breaker.message
+    if not state.fresh and not state.feeds_lost and not state.last_price:
+        return Phase.STARTING, "NoPrice", "waiting for a price"
+    if waits := next((one for one in gate if one.reason in _SHOWN), None):
+        return _usual(state), waits.reason, waits.message
     if denied := [order.client_id for order in state.orders.live.values() if order.denied]:
         return _usual(state), "OrderDenied", f"the exchange has had and denies now: {', '.join(denied[:5])}"
     return _usual(state), "", ""
-
-
-def _waiting(state: State, market: Market) -> str:
-    price, last = market.from_ticks(state.trigger.price), market.from_ticks(state.last_price)
-    return f"waiting for the price to come to {price:f}; it is {last:f}"
 
 
 def _usual(state: State) -> Phase:

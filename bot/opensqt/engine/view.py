@@ -51,6 +51,25 @@ class BreakerView:
 
 
 @dataclass(frozen=True, slots=True)
+class GateView:
+    """A reason for which entries are held back, `exits` too."""
+
+    reason: str
+    message: str
+    exits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorView:
+    """The market monitor: `state` is Off, Calm, Triggered or Blind; `since` in microseconds, 0 while not triggered."""
+
+    state: str
+    message: str
+    since: int
+    triggers: int
+
+
+@dataclass(frozen=True, slots=True)
 class SlotView:
     """One slot: entry and exit price in ticks, `position` and `order` as in docs/engine.md, held in lots (signed)."""
 
@@ -107,5 +126,7 @@ class EngineView:
     consecutive_losses: int
     drawdown: int
     breaker: BreakerView
+    gate: tuple[GateView, ...]
+    monitor: MonitorView
     limits: tuple[LimitView, ...]
     slots: tuple[SlotView, ...]

@@ -37,6 +37,8 @@ def wanted_candles(spec: GridBotSpec) -> dict[str, Wanted]:
         known.symbols += [symbol for symbol in symbols if symbol not in known.symbols]
         known.history = max(known.history, history)
 
+    if monitor := spec.market_monitor:
+        want(monitor.interval, monitor.symbols, monitor.moving_average + 1)
     return wanted
 
 

@@ -109,9 +109,15 @@ class Feeds:
         probes: Probes,
         random: Random,
         funding_since: Callable[[], int],
+        price_age: Callable[[], float],
     ) -> None:
-        """`funding_since` says from when on (µs) funding may have been missed; 0 for never."""
+        """`funding_since` says from when on (µs) funding may have been missed, 0 for never; `price_age` after how many
+        seconds a price is too old.
+        """
         self._funding_since = funding_since
+        self._price_age = price_age
+        self._priced_at = 0.0
+        self._stale = False
         self._translation = translation
         self._put = put
         self._client = client
@@ -151,6 +157,7 @@ class Feeds:
         async with asyncio.TaskGroup() as tasks:
             for subscription in (self.price, self.orders, self.account, self.position):
                 tasks.create_task(subscription.run())
+            tasks.create_task(self._watch_price_age())
 
     def ages(self) -> dict[str, float]:
         """Seconds since the last message of each stream that has had one."""
@@ -165,6 +172,10 @@ class Feeds:
 
     def _on_price(self, price: Price) -> None:
         self._clock.saw(price.time_us)
+        self._priced_at = asyncio.get_running_loop().time()
+        if self._stale:
+            self._stale = False
+            self._healthy("price", PRICE_FEED)
         self._put(self._translation.price(price))
 
     def _on_order(self, update: OrderUpdate) -> None:
@@ -179,7 +190,8 @@ class Feeds:
             self._put(self._translation.position(position))
 
     async def _price_opened(self) -> None:
-        self._healthy("price", PRICE_FEED)
+        if not self._stale:  # only a price ends that
+            self._healthy("price", PRICE_FEED)
 
     async def _orders_opened(self) -> None:
         self.orders_followed.set()
@@ -190,6 +202,17 @@ class Feeds:
             for payment in await self._client.funding(self._translation.market.symbol, since):
                 self._on_order(payment)
         self._healthy("orders", ORDER_FEED)
+
+    async def _watch_price_age(self) -> None:
+        """A stream may be alive and bring no prices: heartbeats do not count here."""
+        loop = asyncio.get_running_loop()
+        while True:
+            left = self._priced_at + self._price_age() - loop.time()
+            if self._priced_at and left <= 0 and not self._stale:
+                self._stale = True
+                message = f"no price for {self._price_age():g} s (spec.riskLimits.maxPriceAgeSeconds)"
+                self._lost("price", PRICE_FEED, "Stale", message)
+            await asyncio.sleep(min(1.0, left) if left > 0 else 1.0)
 
     async def _nothing(self) -> None:
         pass

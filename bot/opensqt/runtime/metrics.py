@@ -60,6 +60,7 @@ class _StatusCollector(Collector):
             ("funding", "Paid, in quote currency.", status.funding),
             ("consecutive_losses", "Losing exits in a row.", status.consecutive_losses),
             ("breaker_open", "1 while the circuit breaker is open.", status.breaker.open),
+            ("monitor_triggered", "1 while the market monitor is triggered.", status.monitor.state == "Triggered"),
             ("epoch", "Instance of the bot.", status.epoch),
             ("generation", "Generation of the spec in force.", status.generation),
             ("ready", "1 while the bot does what its spec asks.", self._board.ready),
@@ -80,6 +81,8 @@ class _StatusCollector(Collector):
         yield self._family(GaugeMetricFamily, "probe_healthy", "1 while the probe is well.", probes, ("probe",))
         limits = {(limit.name,): float(limit.reached) for limit in status.limits}
         yield self._family(GaugeMetricFamily, "limit_reached", "1 while a limit is reached.", limits, ("limit",))
+        gate = {(one.reason,): 1.0 for one in status.gate}
+        yield self._family(GaugeMetricFamily, "gate_closed", "1 while entries are held back for it.", gate, ("reason",))
         ages = {(feed,): age for feed, age in self._feed_ages().items()}
         yield self._family(GaugeMetricFamily, "feed_age_seconds", "Since the last message.", ages, ("feed",))
 

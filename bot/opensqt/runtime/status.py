@@ -44,6 +44,13 @@ def status_of(view: EngineView, market: Market) -> pb.Status:
         consecutive_losses=view.consecutive_losses,
         drawdown=money(view.drawdown),
         breaker=_breaker_of(view.breaker),
+        gate=[pb.GateReason(reason=one.reason, message=one.message, exits=one.exits) for one in view.gate],
+        monitor=pb.Monitor(
+            state=view.monitor.state,
+            message=view.monitor.message,
+            since_us=view.monitor.since,
+            triggers=view.monitor.triggers,
+        ),
         limits=[_limit_of(limit, market) for limit in view.limits],
         time_us=view.time,
     )
@@ -58,6 +65,8 @@ def urgent_part(status: pb.Status) -> bytes:
         reason=status.reason,
         message=status.message,
         breaker=status.breaker,
+        gate=status.gate,
+        monitor=status.monitor,
         limits=[pb.Limit(name=limit.name, limit=limit.limit, reached=limit.reached) for limit in status.limits],
         probes=status.probes,
         weaknesses=status.weaknesses,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from random import Random
 
 import structlog
@@ -125,7 +126,7 @@ class Trading:
             self._feeds = Feeds(
                 around.client, around.translation, self._prefix, self.loop.put,
                 clock=around.clock, probes=around.probes, random=self._random,
-                funding_since=lambda: around.engine.funding_since,
+                funding_since=lambda: around.engine.funding_since, price_age=self._price_age,
             )  # fmt: skip
             feeds = [calls.create_task(self._feeds.run())]
             if candles := self._candles():
@@ -149,6 +150,10 @@ class Trading:
                 async with asyncio.timeout(LAST_ANSWERS):
                     await dispatcher.idle()
             await self._end(events)
+
+    def _price_age(self) -> float:
+        """Seconds; a market that has been played to its end has no newer prices, which is as it should be."""
+        return inf if self._around.board.status().market_ended else self._around.engine.max_price_age / 1_000_000
 
     def _candles(self) -> CandleFeeds | None:
         around, wanted = self._around, wanted_candles(self._around.bot.spec)

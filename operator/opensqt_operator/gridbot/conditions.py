@@ -26,6 +26,7 @@ def verdicts(o: Observation, plan: Plan) -> dict[str, Verdict]:
         "Progressing": progressing(o, plan),
         "Degraded": degraded(o),
         "ConnectorReady": connector_ready(o),
+        "EntriesAllowed": entries_allowed(o),
         "CircuitClosed": circuit_closed(o),
         "WithinRiskLimits": within_risk_limits(o),
     }
@@ -122,15 +123,24 @@ def connector_ready(o: Observation) -> Verdict:
     return connector_verdict(o.connector, str(o.raw.get("spec", {}).get("connectorRef", {}).get("name", "")))
 
 
+def entries_allowed(o: Observation) -> Verdict:
+    """Nothing holds entries back: the bot's gate is open."""
+    if o.report is None:
+        return _without_report(o, "EntriesAllowed")
+    gate = o.report.gate
+    if not gate:
+        return true("GateOpen")
+    return false(gate[0].reason, "; ".join(f"{one.reason}: {one.message}" for one in gate))
+
+
 def circuit_closed(o: Observation) -> Verdict:
-    """Entries may be placed."""
+    """The circuit breaker lets entries be placed."""
     if o.report is None:
         return _without_report(o, "CircuitClosed")
     breaker = o.report.breaker
     if not breaker.open:
         return true("Closed")
-    how = "closes by itself" if breaker.resets_us else "change spec.circuitBreaker.resetToken to close it"
-    return false(breaker.reason or "Open", f"{breaker.message}; {how}" if breaker.message else how)
+    return false(breaker.reason or "Open", breaker.message)
 
 
 def within_risk_limits(o: Observation) -> Verdict:

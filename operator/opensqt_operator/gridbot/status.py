@@ -35,6 +35,8 @@ def urgent_part(status: GridBotStatus) -> object:
         status.epoch,
         [(one.type, one.status, one.reason, one.observed_generation) for one in status.conditions],
         (status.breaker.state, status.breaker.reason, status.breaker.opened_at, status.breaker.trips),
+        [(one.reason, one.exits) for one in status.gate],
+        status.monitor.state,
         [(limit.name, limit.limit, limit.reached) for limit in status.limits],
         [(probe.name, probe.healthy, probe.reason) for probe in status.probes],
         status.weaknesses,

@@ -231,6 +231,8 @@ class Status(_message.Message):
     FUNDING_FIELD_NUMBER: _builtins.int
     LOWER_PRICE_FIELD_NUMBER: _builtins.int
     UPPER_PRICE_FIELD_NUMBER: _builtins.int
+    GATE_FIELD_NUMBER: _builtins.int
+    MONITOR_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     generation: _builtins.int
     """metadata.generation of the spec in force."""
@@ -270,6 +272,12 @@ class Status(_message.Message):
     def probes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Probe]: ...
     @_builtins.property
     def weaknesses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def gate(self) -> _containers.RepeatedCompositeFieldContainer[Global___GateReason]:
+        """All that holds entries back; empty while they are placed."""
+
+    @_builtins.property
+    def monitor(self) -> Global___Monitor: ...
     def __init__(
         self,
         *,
@@ -301,14 +309,76 @@ class Status(_message.Message):
         funding: _builtins.str = ...,
         lower_price: _builtins.str = ...,
         upper_price: _builtins.str = ...,
+        gate: _abc.Iterable[Global___GateReason] | None = ...,
+        monitor: Global___Monitor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker", "monitor", b"monitor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_price", b"anchor_price", "average_entry_price", b"average_entry_price", "breaker", b"breaker", "consecutive_losses", b"consecutive_losses", "cycles", b"cycles", "drawdown", b"drawdown", "epoch", b"epoch", "fees", b"fees", "fills", b"fills", "funding", b"funding", "generation", b"generation", "last_price", b"last_price", "limits", b"limits", "lower_price", b"lower_price", "market_ended", b"market_ended", "message", b"message", "open_buys", b"open_buys", "open_sells", b"open_sells", "phase", b"phase", "position", b"position", "probes", b"probes", "realised_pnl", b"realised_pnl", "reason", b"reason", "time_us", b"time_us", "unrealised_pnl", b"unrealised_pnl", "upper_price", b"upper_price", "volume", b"volume", "weaknesses", b"weaknesses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_price", b"anchor_price", "average_entry_price", b"average_entry_price", "breaker", b"breaker", "consecutive_losses", b"consecutive_losses", "cycles", b"cycles", "drawdown", b"drawdown", "epoch", b"epoch", "fees", b"fees", "fills", b"fills", "funding", b"funding", "gate", b"gate", "generation", b"generation", "last_price", b"last_price", "limits", b"limits", "lower_price", b"lower_price", "market_ended", b"market_ended", "message", b"message", "monitor", b"monitor", "open_buys", b"open_buys", "open_sells", b"open_sells", "phase", b"phase", "position", b"position", "probes", b"probes", "realised_pnl", b"realised_pnl", "reason", b"reason", "time_us", b"time_us", "unrealised_pnl", b"unrealised_pnl", "upper_price", b"upper_price", "volume", b"volume", "weaknesses", b"weaknesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Status: _TypeAlias = Status  # noqa: Y015
+
+@_typing.final
+class GateReason(_message.Message):
+    """A reason for which entries are held back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    EXITS_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """CamelCase: BreakerOpen, MonitorTriggered, FeedLost …"""
+    message: _builtins.str
+    exits: _builtins.bool
+    """Exits are held back too."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        exits: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exits", b"exits", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GateReason: _TypeAlias = GateReason  # noqa: Y015
+
+@_typing.final
+class Monitor(_message.Message):
+    """The market monitor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SINCE_US_FIELD_NUMBER: _builtins.int
+    TRIGGERS_FIELD_NUMBER: _builtins.int
+    state: _builtins.str
+    """Off, Calm, Triggered or Blind."""
+    message: _builtins.str
+    since_us: _builtins.int
+    triggers: _builtins.int
+    def __init__(
+        self,
+        *,
+        state: _builtins.str = ...,
+        message: _builtins.str = ...,
+        since_us: _builtins.int = ...,
+        triggers: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "since_us", b"since_us", "state", b"state", "triggers", b"triggers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Monitor: _TypeAlias = Monitor  # noqa: Y015
 
 @_typing.final
 class GetSnapshotRequest(_message.Message):
