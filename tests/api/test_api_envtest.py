@@ -99,8 +99,8 @@ def test_explain_reads_well(server: Envtest) -> None:
     said = " ".join(server.kubectl("explain", "gridbot.spec.grid").stdout.split())
     assert "Where the levels lie." in said
     assert "spacing <Object> -required-" in said
-    assert "Levels below the price that have a buy order. (integer, 1 to 500, default 10)" in said
-    assert "No buy above this price. (decimal string, greater than 0)" in said
+    assert "entries of Long, exits of Short. (integer, 1 to 500, default 10)" in said
+    assert "No entry above this price. (decimal string, greater than 0)" in said
 
 
 REFUSED_BOTS: dict[str, tuple[dict[str, Any], str, str]] = {
