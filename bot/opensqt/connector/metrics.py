@@ -19,6 +19,11 @@ CANCELS = Counter(
 )
 SUBSCRIBERS = Gauge("opensqt_connector_subscribers", "Open streams.", ["kind"])
 READY = Gauge("opensqt_connector_ready", "1 while the exchange can be traded through this connector.")
+RATE_LIMIT_LEFT = Gauge(
+    "opensqt_connector_rate_limit_left_ratio",
+    "What the exchange last said is left of an allowance: of all requests, of placements, of an endpoint.",
+    ["counted"],
+)
 CLOCK_SKEW_SECONDS = Gauge("opensqt_connector_clock_skew_seconds", "Our clock minus the exchange's.")
 MARKET_STEPS = Gauge(
     "opensqt_paper_market_steps", "Price steps of a paper market, played and in all.", ["symbol", "what"]

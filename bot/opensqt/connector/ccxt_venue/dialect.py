@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import Enum, auto
 from typing import Any, ClassVar, Literal
 
+from opensqt.connector.ccxt_venue.limits import Allowance
 from opensqt.connector.venue import Account, Capabilities
 from opensqt.engine.events import Remedy
 
@@ -28,12 +29,13 @@ class Guard(Enum):
 class Profile:
     """One exchange. Limits of 1 mean that ccxt or the exchange has no batch by client id: single calls side by side.
 
-    `rate` and `burst` are in the weights of ccxt's endpoint table; `fills_window_ms` and `fills_page` are the longest
-    span and the most trades of one request, `fills_step_ms` how finely it tells times apart; after `silence` seconds
-    without a price a stream is taken for dead; `reasons` are the health reasons of codes that say more than that the
-    credentials are wrong; `expiry_header` carries the time in Unix milliseconds after which the exchange drops a
-    request that changes something; `reset_header`, in units of `reset_unit_ms` since 1970, says until when a caller who
-    has asked too often must wait.
+    `rate` and `burst` are in the weights of ccxt's endpoint table, and so are the (weights, seconds) of
+    `endpoint_window`, where each endpoint has a limit of its own; `batches_count_items` where a batch counts as
+    many times as it has orders; `ban_seconds` is how long a ban is waited out that does not say; `fills_window_ms`
+    and `fills_page` are the longest span and the most trades of one request, `fills_step_ms` how finely it tells
+    times apart; after `silence` seconds without a price a stream is taken for dead; `reasons` are the health
+    reasons of codes that say more than that the credentials are wrong; `expiry_header` carries the time in Unix
+    milliseconds after which the exchange drops a request that changes something.
     """
 
     name: str
@@ -50,9 +52,10 @@ class Profile:
     cancel_all: bool = True
     looks_up_by_client_id: bool = True
     refuses_duplicates: bool = True
+    batches_count_items: bool = False
+    endpoint_window: tuple[float, float] | None = None
+    ban_seconds: int = 120
     expiry_header: str = ""
-    reset_header: str = ""
-    reset_unit_ms: int = 1
     cancel_answers_whole_order: bool = False
     batch_of_one_symbol: bool = False
     fills_window_ms: int = 7 * 24 * 3600 * 1000
@@ -215,6 +218,10 @@ class Dialect:
     async def set_leverage(self, exchange: Any, symbol: str, leverage: int) -> None:
         await exchange.set_leverage(leverage, symbol)
 
+    def allowances(self, headers: Mapping[str, str], now_ms: int) -> Sequence[Allowance]:
+        """What an answer's headers (in lower case) say is left; `now_ms` is the exchange's time."""
+        return ()
+
     async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
         """Counts `seconds` anew, 0 switches it off; what is wrong with it nevertheless, empty where nothing is."""
         raise NotImplementedError
@@ -229,6 +236,14 @@ class Dialect:
     def account(self, balance: Json, currency: str, now_us: int) -> Account:
         """From ccxt's balance; the exchange's own fields say equity and wallet balance apart."""
         raise NotImplementedError
+
+
+def number(headers: Mapping[str, str], name: str) -> float | None:
+    """A header's number, None where there is none."""
+    try:
+        return float(headers[name])
+    except (KeyError, ValueError):
+        return None
 
 
 def decimal(value: Any) -> Decimal:

@@ -9,7 +9,7 @@ import aiohttp
 
 from opensqt.connector.ccxt_venue.budget import BudgetExhausted
 from opensqt.connector.ccxt_venue.credentials import Credentials
-from opensqt.connector.ccxt_venue.dialect import Dialect, Rejection
+from opensqt.connector.ccxt_venue.dialect import Dialect, Rejection, number
 from opensqt.connector.ccxt_venue.transport import Call
 from opensqt.connector.venue import Failure
 from opensqt.engine.events import Remedy
@@ -42,8 +42,6 @@ BY_CLASS = {
 CLOCK_CLASS = "InvalidNonce"
 BACK_OFF_MS = 1_000
 """Where the exchange asks for a pause without saying how long."""
-BAN_MS = 120_000
-"""Where it bans the address without saying how long; Binance's shortest is two minutes."""
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 _MOST_TEXT = 300
 
@@ -129,14 +127,6 @@ def _otherwise(error: BaseException, call: Call) -> Remedy:
     return Remedy.RETRY if _never_connected(error.__cause__) else Remedy.LOOK_UP
 
 
-def _number(text: str) -> float:
-    """Zero where it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
-
-
 def _never_connected(cause: Any) -> bool:
     return isinstance(
         cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | socket.gaierror
@@ -150,10 +140,8 @@ def _pause_ms(remedy: Remedy, call: Call, dialect: Dialect, text: str, now_ms: i
     banned = _BANNED_UNTIL.search(text)
     if banned:
         return max(BACK_OFF_MS, int(banned.group(1)) - now_ms)
-    profile = dialect.profile
-    asked = int(_number(call.headers.get("retry-after", "")) * 1000)
-    if asked <= 0 and profile.reset_header:
-        asked = int(_number(call.headers.get(profile.reset_header, ""))) * profile.reset_unit_ms - now_ms
-    if asked <= 0:
-        asked = BAN_MS if call.status in {418, 403} else BACK_OFF_MS
-    return asked
+    used_up = [one.seconds for one in dialect.allowances(call.headers, now_ms) if one.left <= 0]
+    asked = number(call.headers, "retry-after") or max(used_up, default=0.0)
+    if asked > 0:
+        return max(BACK_OFF_MS, int(asked * 1000))
+    return dialect.profile.ban_seconds * 1000 if call.status in {418, 403} else BACK_OFF_MS

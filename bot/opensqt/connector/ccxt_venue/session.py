@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +15,10 @@ from opensqt.connector.ccxt_venue import errors, loader, transport
 from opensqt.connector.ccxt_venue.budget import Budget, Priority
 from opensqt.connector.ccxt_venue.credentials import Credentials, CredentialsError
 from opensqt.connector.ccxt_venue.dialect import Dialect, KeyRights
+from opensqt.connector.ccxt_venue.limits import Counts, Limits
 from opensqt.connector.ccxt_venue.rights import RightsError
 from opensqt.connector.ccxt_venue.rights import check as check_rights
+from opensqt.connector.metrics import RATE_LIMIT_LEFT
 from opensqt.connector.retry import RECONNECTS, retry
 from opensqt.connector.venue import Failure, VenueError, VenueHealth
 from opensqt.engine.events import Remedy
@@ -64,7 +67,9 @@ class Session:
         self.rights = KeyRights()
         self._allow_withdrawal = allow_withdrawal
         self.exchange: Any = None
-        self.budget = Budget(dialect.profile.rate, dialect.profile.burst)
+        profile = dialect.profile
+        self.budget = Budget(profile.rate, profile.burst, limits=Limits(profile.endpoint_window))
+        self._held_until_ms = 0
         self._credentials_dir = credentials_dir
         self._endpoint = endpoint
         self._credentials: Credentials | None = None
@@ -88,9 +93,9 @@ class Session:
 
     @property
     def health(self) -> VenueHealth:
-        held = self.budget.held_for
-        if self._health.ready and held > 0:
-            message = f"{self.dialect.profile.name} asked for a pause of another {held:.0f} s"
+        if self._health.ready and self.budget.held_for > 0:
+            until = datetime.fromtimestamp(self._held_until_ms / 1000, UTC)
+            message = f"{self.dialect.profile.name} asked for a pause until {until:%H:%M:%S} UTC: nothing is sent"
             return VenueHealth(False, "RateLimited", message, self._health.clock_skew_us)
         return self._health
 
@@ -169,6 +174,7 @@ class Session:
 
     def _hold(self, seconds: float) -> None:
         self.budget.back_off(seconds)
+        self._held_until_ms = int(time.time() * 1000 + self.budget.held_for * 1000)
         self._notify()
         asyncio.get_running_loop().call_later(seconds + 0.01, self._notify)
 
@@ -250,8 +256,16 @@ class Session:
     def _build(self, found: Credentials) -> Any:
         exchange = loader.connection(self.dialect.profile, found, live=self.live, endpoint=self._endpoint)
         exchange.budget_gate = self.budget.take
+        exchange.heard = self._heard
+        exchange.batches_count_items = self.dialect.profile.batches_count_items
         exchange.expiry_header = self.dialect.profile.expiry_header
         return exchange
+
+    def _heard(self, endpoint: str, headers: Mapping[str, str]) -> None:
+        for allowance in self.dialect.allowances(headers, self.now_us() // 1000):
+            self.budget.told(endpoint, allowance)
+            told = endpoint if allowance.counts is Counts.ENDPOINT else allowance.counts.name.lower()
+            RATE_LIMIT_LEFT.labels(told).set(allowance.share)
 
     async def _measure_clock(self) -> int:
         """Our clock minus the exchange's, in microseconds; what ccxt signs is corrected by it."""

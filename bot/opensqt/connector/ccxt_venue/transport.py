@@ -9,7 +9,8 @@ from typing import Any
 from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.delivery import remembering
 
-Throttle = Callable[[float, Priority], Awaitable[None]]
+Throttle = Callable[[float, Priority, str], Awaitable[None]]
+Headers = Mapping[str, str]
 
 REQUEST_LIFE_MS = 5_000
 """How long after it was made a request that changes something may still be taken, where the exchange can be told so."""
@@ -26,10 +27,20 @@ class Call:
     body: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The endpoint of a request, and how many orders it has where each counts for itself."""
+
+    endpoint: str = ""
+    items: int = 1
+
+
+NO_REQUEST = Request()
 current_call: contextvars.ContextVar[Call | None] = contextvars.ContextVar("current_call", default=None)
+current_request: contextvars.ContextVar[Request] = contextvars.ContextVar("current_request", default=NO_REQUEST)
 
 
-def observed(exchange: type[Any]) -> type[Any]:
+def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of one class
     """The exchange's class with its requests noted in `current_call` and its rate limiter replaced by `budget_gate`."""
 
     # Only now: the loader decides what the packages above it hold.
@@ -39,6 +50,8 @@ def observed(exchange: type[Any]) -> type[Any]:
 
     class Observed(exchange):  # type: ignore[misc]
         budget_gate: Throttle | None = None
+        heard: Callable[[str, Headers], None] | None = None
+        batches_count_items: bool = False
         expiry_header: str = ""
 
         def open(self, lazy: bool = False) -> None:
@@ -46,10 +59,22 @@ def observed(exchange: type[Any]) -> type[Any]:
             # aiohttp sends a DELETE, which cancels orders, again when a connection that was open is lost over it.
             self.session._retry_connection = False  # noqa: SLF001
 
+        async def fetch2(
+            self, path: str, api: Any = "public", method: str = "GET", params: Any = None, config: Any = None
+        ) -> Any:
+            area = ".".join(api) if isinstance(api, list | tuple) else str(api)
+            items = _items(params) if self.batches_count_items else 1
+            token = current_request.set(Request(f"{method} {area} {path}", items))
+            try:
+                return await super().fetch2(path, api, method, {} if params is None else params, config or {})
+            finally:
+                current_request.reset(token)
+
         async def throttle(self, cost: float | None = None) -> None:
-            call = current_call.get()
+            call, request = current_call.get(), current_request.get()
             if self.budget_gate is not None:
-                await self.budget_gate(1.0 if cost is None else float(cost), call.priority if call else Priority.READ)
+                weight = (1.0 if cost is None else float(cost)) * request.items
+                await self.budget_gate(weight, call.priority if call else Priority.READ, request.endpoint)
 
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             _note_request()
@@ -68,6 +93,8 @@ def observed(exchange: type[Any]) -> type[Any]:
             request_body: Any,
         ) -> Any:
             _note_answer(code, headers, response)
+            if self.heard is not None:
+                self.heard(current_request.get().endpoint, {name.lower(): value for name, value in headers.items()})
             return super().handle_errors(
                 code, reason, url, method, headers, body, response, request_headers, request_body
             )
@@ -105,6 +132,12 @@ def _note_answer(status: int, headers: Mapping[str, str], body: Any) -> None:
     if call is not None:
         call.status, call.body = status, body
         call.headers = {name.lower(): value for name, value in headers.items()}
+
+
+def _items(params: Any) -> int:
+    """Of a batch: OKX's body is a list, Bybit's has one."""
+    batch = params.get("request") if isinstance(params, dict) else params
+    return max(1, len(batch)) if isinstance(batch, list) else 1
 
 
 def _string_sum(values: Sequence[Any]) -> str:

@@ -1,9 +1,20 @@
 """Binance USDⓈ-M futures. Codes: developers.binance.com, derivatives, USDⓈ-M futures, error code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Guard, Json, KeyRights, Profile, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.dialect import (
+    Dialect,
+    Guard,
+    Json,
+    KeyRights,
+    Profile,
+    Rejection,
+    decimal,
+    first,
+    number,
+)
+from opensqt.connector.ccxt_venue.limits import Allowance, Counts
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -51,6 +62,10 @@ CODES = {
     "-5022": Remedy.WOULD_CROSS,
     "-5028": Remedy.RETRY,  # timestamp outside the matching engine's recvWindow
 }
+
+
+WEIGHTS_A_MINUTE, ORDERS_IN_10_S, ORDERS_A_MINUTE = 2400, 300, 1200
+"""Of an address, an account and an account. developers.binance.com, general info, limits; exchangeInfo, rateLimits."""
 
 
 class Binance(Dialect):
@@ -103,6 +118,22 @@ class Binance(Dialect):
 
     async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
         await exchange.cancel_orders([], symbol, {"clientOrderIds": list(client_ids)})
+
+    def allowances(self, headers: Mapping[str, str], now_ms: int) -> Sequence[Allowance]:
+        # Windows are the clock's minutes, and tens of seconds.
+        minute, ten = 60 - now_ms / 1000 % 60, 10 - now_ms / 1000 % 10
+        told = (
+            (Counts.REQUESTS, "x-mbx-used-weight-1m", WEIGHTS_A_MINUTE, minute),
+            (Counts.PLACEMENTS, "x-mbx-order-count-10s", ORDERS_IN_10_S, ten),
+            (Counts.PLACEMENTS, "x-mbx-order-count-1m", ORDERS_A_MINUTE, minute),
+        )
+        allowances = [
+            Allowance(counts, whole - used, whole, seconds)
+            for counts, name, whole, seconds in told
+            if (used := number(headers, name)) is not None
+        ]
+        # Of two windows of placements the scarcer one counts, and stands last.
+        return sorted(allowances, key=lambda allowance: -allowance.share)
 
     async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
         for symbol in symbols:

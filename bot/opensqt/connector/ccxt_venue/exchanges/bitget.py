@@ -1,10 +1,11 @@
 """Bitget USDT futures, API v2. Codes: bitget.com/api-doc/contract, REST API error code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal
+from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal, number
+from opensqt.connector.ccxt_venue.limits import Allowance, Counts
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -69,8 +70,10 @@ class Bitget(Dialect):
         demo="demo",
         place_batch=50,
         cancel_batch=20,
-        rate=15,
-        burst=20,
+        # 6000 requests a minute and an address; each endpoint has its own limit.
+        rate=60,
+        burst=60,
+        endpoint_window=(18, 1.0),
         options={
             "fetchMarkets": {"types": ["swap"]},
             "defaultType": "swap",
@@ -141,6 +144,11 @@ class Bitget(Dialect):
         told: list[Json] = await exchange.watch_positions(None)
         held = {position["symbol"] for position in told}
         return [*told, *({"symbol": symbol, "contracts": "0"} for symbol in symbols if symbol not in held)]
+
+    def allowances(self, headers: Mapping[str, str], now_ms: int) -> Sequence[Allowance]:
+        # Of this second; it does not say of how many.
+        left = number(headers, "x-mbx-used-remain-limit")
+        return () if left is None else (Allowance(Counts.ENDPOINT, left, 0.0, 1.0),)
 
     async def hedged(self, exchange: Any, symbol: str) -> bool:
         market = exchange.market(symbol)

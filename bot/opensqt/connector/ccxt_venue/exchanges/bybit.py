@@ -1,10 +1,21 @@
 """Bybit linear perpetuals, API v5, unified account. Codes: bybit-exchange.github.io/docs/v5/error."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Guard, Json, KeyRights, Profile, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.dialect import (
+    Dialect,
+    Guard,
+    Json,
+    KeyRights,
+    Profile,
+    Rejection,
+    decimal,
+    first,
+    number,
+)
+from opensqt.connector.ccxt_venue.limits import Allowance, Counts
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -65,8 +76,12 @@ class Bybit(Dialect):
         place_batch=10,
         cancel_batch=10,
         orders_page=50,
-        rate=40,
-        burst=50,
+        # 600 requests in 5 s and an address; each endpoint has its own limit, in orders where it takes many.
+        rate=90,
+        burst=100,
+        endpoint_window=(45, 1.0),
+        batches_count_items=True,
+        ban_seconds=600,
         options={
             "fetchMarkets": {"types": ["linear"]},
             "defaultType": "swap",
@@ -76,7 +91,6 @@ class Bybit(Dialect):
             "enableUnifiedAccount": True,
             "unifiedMarginStatus": 6,
         },
-        reset_header="x-bapi-limit-reset-timestamp",
         reasons={"10005": "MissingPermission", "10010": "AddressNotAllowed"},
         guard=Guard.CONNECTION,
         weaknesses=(
@@ -160,6 +174,14 @@ class Bybit(Dialect):
         except Exception as error:
             if not any(code in str(error) for code in _UNCHANGED):
                 raise
+
+    def allowances(self, headers: Mapping[str, str], now_ms: int) -> Sequence[Allowance]:
+        left, whole = number(headers, "x-bapi-limit-status"), number(headers, "x-bapi-limit")
+        if left is None:
+            return ()
+        # The time of the reset is now, as long as the limit is not reached; windows are of a second.
+        reset = ((number(headers, "x-bapi-limit-reset-timestamp") or 0.0) - now_ms) / 1000
+        return (Allowance(Counts.ENDPOINT, left, whole or 0.0, max(reset, 1.0)),)
 
     async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
         if not seconds:

@@ -1,9 +1,20 @@
 """Gate USDT perpetuals, API v4. Labels: gate.com/docs/developers/apiv4, error handling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Guard, Json, KeyRights, Profile, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.dialect import (
+    Dialect,
+    Guard,
+    Json,
+    KeyRights,
+    Profile,
+    Rejection,
+    decimal,
+    first,
+    number,
+)
+from opensqt.connector.ccxt_venue.limits import Allowance, Counts
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -67,8 +78,9 @@ class Gate(Dialect):
         codes=CODES,
         place_batch=10,
         cancel_batch=1,
-        rate=15,
-        burst=20,
+        rate=40,
+        burst=40,
+        endpoint_window=(18, 1.0),
         options={
             "fetchMarkets": {"types": ["swap"]},
             "swap": {"fetchMarkets": {"settlementCurrencies": ["usdt"]}},
@@ -80,8 +92,6 @@ class Gate(Dialect):
         fills_step_ms=1000,
         refuses_duplicates=False,
         expiry_header="X-Gate-Exptime",
-        reset_header="x-gate-ratelimit-reset-timestamp",
-        reset_unit_ms=1000,
         reasons={
             "READ_ONLY": "MissingPermission",
             "FORBIDDEN": "MissingPermission",
@@ -171,6 +181,14 @@ class Gate(Dialect):
 
     async def set_leverage(self, exchange: Any, symbol: str, leverage: int) -> None:
         await exchange.set_leverage(leverage, symbol, {"marginMode": "cross"})
+
+    def allowances(self, headers: Mapping[str, str], now_ms: int) -> Sequence[Allowance]:
+        left, whole = number(headers, "x-gate-ratelimit-requests-remain"), number(headers, "x-gate-ratelimit-limit")
+        if left is None:
+            return ()
+        # In whole seconds; it is now, as long as the limit is not reached.
+        reset = (number(headers, "x-gate-ratelimit-reset-timestamp") or 0.0) - now_ms / 1000
+        return (Allowance(Counts.ENDPOINT, left, whole or 0.0, max(reset, 1.0)),)
 
     async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
         await exchange.privateFuturesPostSettleCountdownCancelAll({"settle": "usdt", "timeout": seconds})

@@ -76,8 +76,11 @@ class Okx(Dialect):
         passphrase=True,
         place_batch=20,
         cancel_batch=20,
-        rate=9,
-        burst=20,
+        # Limits are each endpoint's, of 2 seconds, and in orders where it takes many; no header tells what is left.
+        rate=30,
+        burst=40,
+        endpoint_window=(16.4, 2.0),
+        batches_count_items=True,
         options={"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
         cancel_all=False,
         fills_window_ms=90 * 24 * 3600 * 1000,
