@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from opensqt.engine.actions import OrderSide
-from opensqt.engine.events import CancelFailed, Event, FeedChanged, OrderState, PositionReported, Remedy
+from opensqt.engine.events import CancelFailed, Event, FeedChanged, OrderFilled, OrderState, PositionReported, Remedy
 from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, looked_up, money, placed, told, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -223,3 +223,19 @@ def test_nothing_is_concluded_while_an_order_is_in_doubt() -> None:
     rig.settle()
     rig.feed(PositionReported(rig.now, 7))
     assert rig.engine.view().breaker.open
+
+
+def test_a_fill_that_comes_late_does_not_open_it_in_the_past() -> None:
+    rig = trading(replace(CONFIG, max_consecutive_losses=1, cooldown=60 * SECOND))
+    rig.fill(rig.entry(1000), fee=money(5))
+    rig.settle()
+    before = rig.now
+    rig.now += 3600 * SECOND
+    rig.price(1004)
+    event = OrderFilled(before, rig.exit(1010), "late", 1010, 10, money(5), maker=True)
+    rig.feed(event)
+    breaker = rig.engine.view().breaker
+    assert (breaker.open, breaker.opened_at) == (True, rig.now)
+    rig.wait(59 * SECOND)
+    assert rig.engine.view().breaker.open
+    assert rig.replayed().snapshot() == rig.engine.snapshot()

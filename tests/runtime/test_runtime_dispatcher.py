@@ -37,9 +37,9 @@ class Calls:
         await self._call("cancel", client_ids)
         return [CancelFailed(0, client_id, Remedy.RETRY, "") for client_id in client_ids]
 
-    async def look_up(self, client_id: str) -> list[Event]:
-        await self._call("look_up", [client_id])
-        return [OrderNotFound(0, client_id)]
+    async def look_up(self, action: LookUp) -> list[Event]:
+        await self._call("look_up", [action.client_id])
+        return [OrderNotFound(0, action.client_id)]
 
     async def _call(self, kind: str, client_ids: Sequence[str]) -> None:
         assert not self.under_way & set(client_ids), "two calls for one order at a time"

@@ -221,6 +221,48 @@ async def test_a_placement_that_never_arrived_is_placed_under_its_id(postgres_ds
         assert len(set(venue.placements)) == 2
 
 
+async def test_an_order_that_the_exchange_has_lost_does_not_block_its_level_for_ever(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+        lost = max(venue.live(OrderSide.BUY), key=lambda order: order.price or 0)
+        del venue.orders[lost.client_id]
+        venue.gap("orders")  # everything is looked up
+
+        def replaced() -> bool:
+            _pass(venue, 20)
+            return lost.price in {order.price for order in venue.live(OrderSide.BUY)}
+
+        await until(replaced)
+        assert venue.placements.count(lost.client_id) == 1
+        assert (await running.status()).fills == 0
+
+
+async def test_fills_of_an_order_that_the_exchange_denies_are_found_and_counted(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await until(lambda: len(venue.live(OrderSide.BUY)) == 2)
+        venue.hide = True
+        venue.move("39850")
+        (fill,) = venue.trades
+        del venue.orders[fill.client_id]
+        venue.hide = False
+        venue.gap("orders")
+
+        async def seen() -> bool:
+            _pass(venue, 20)
+            return (await running.status()).fills == 1
+
+        await until(seen)
+        await until(lambda: len(venue.live(OrderSide.SELL)) == 1)
+
+
+def _pass(venue: SimulatedVenue, seconds: int) -> None:
+    """Market time goes on, the price stays."""
+    venue.time_us += seconds * 1_000_000
+    venue.move(venue.last)
+
+
 async def test_a_call_that_hangs_is_looked_up(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "DEADLINE", 0.5)
     venue = SimulatedVenue("40000")

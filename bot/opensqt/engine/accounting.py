@@ -37,6 +37,11 @@ class Holding:
             self.trade(lots - sign * closing, notional - money, fee - charge)
         return realised
 
+    def take(self, other: "Holding") -> None:
+        """Takes all that another one holds, with what was paid for it."""
+        self.lots, self.cost, self.fees = self.lots + other.lots, self.cost + other.cost, self.fees + other.fees
+        other.lots = other.cost = other.fees = 0
+
 
 @dataclass(slots=True)
 class Ledger:

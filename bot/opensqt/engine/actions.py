@@ -37,9 +37,14 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Ask the exchange for one order by its client id, with its fills."""
+    """Ask the exchange for one order by its client id, with its fills.
+
+    With `since`, the time at which it was sent, a denial is not the last word: it is looked for among the open orders
+    and the fills as well, and `OrderNotFound.confirmed` says that there is no trace of it.
+    """
 
     client_id: str
+    since: int = 0
 
 
 class Severity(StrEnum):

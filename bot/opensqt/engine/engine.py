@@ -62,8 +62,7 @@ class Engine:
         self._market = market
         self._bot_uid = bot_uid
         self._state = State()
-        self._time = 0
-        self._kept_price = 0
+        self._kept_price = (0, 0)
         self._wake_at: int | None = None
         self._quiet_until = 0
         self._low: int | None = 0
@@ -73,12 +72,11 @@ class Engine:
 
     def on(self, event: Event) -> list[Action]:
         """Takes one event; returns what must be done. Afterwards `dirty` says whether the event must be kept."""
-        self._time = event.time
         if type(event) is PriceChanged and event.time < self._quiet_until and self._is_quiet(event.price):
-            self._state.last_price = event.price
+            self._state.last_price, self._state.price_time = event.price, event.time
             self.dirty = False
             return []
-        turn = Turn(event.time, self._market, self._bot_uid, self._state)
+        turn = Turn(self._now(event.time), self._market, self._bot_uid, self._state)
         self._take(turn, event)
         self._plan(turn)
         return self._taken(turn)
@@ -96,13 +94,18 @@ class Engine:
         self._low, self._high = quiet_band(self._state, self._market, turn.now)
         self.dirty = turn.changed
         if turn.changed:
-            self._kept_price = self._state.last_price
+            self._state.time = turn.now
+            self._kept_price = (self._state.last_price, self._state.price_time)
         return turn.actions
 
     @property
     def market(self) -> Market:
         """The exchange's rules as of the newest `Started` that has any."""
         return self._market
+
+    def _now(self, time: int) -> int:
+        """The time of an event, or the latest that is known where it comes late. Only what the log has too counts."""
+        return max(time, self._state.time, self._state.price_time)
 
     def quiet_band(self) -> Band:
         """Prices (ticks) strictly between have no consequence, whenever they come; None is unbounded.
@@ -143,11 +146,12 @@ class Engine:
 
     def view(self) -> EngineView:
         """What a status is made of, as of the last event."""
-        return view_of(self._state, self._market, self._time)
+        return view_of(self._state, self._market, self._now(0))
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state after the newest event that must be kept, as JSON-able data."""
-        state = to_json(replace(self._state, last_price=self._kept_price))
+        price, time = self._kept_price
+        state = to_json(replace(self._state, last_price=price, price_time=time))
         units, market = self._market.units, to_json(self._market)
         return {"version": SNAPSHOT_VERSION, "units": units, "market": market, "state": state}
 
@@ -159,7 +163,7 @@ class Engine:
         check_units(snapshot.get("units"), market)
         engine = cls(from_json(Market, snapshot["market"]) if "market" in snapshot else market, bot_uid)
         engine._state = from_json(State, snapshot.get("state"))
-        engine._kept_price = engine._state.last_price
+        engine._kept_price = (engine._state.last_price, engine._state.price_time)
         engine._wake_at = next_wake(engine._state, 0)
         engine._low = engine._high = engine._state.last_price
         return engine

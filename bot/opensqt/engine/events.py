@@ -164,10 +164,14 @@ class CancelFailed:
 
 @dataclass(frozen=True, slots=True)
 class OrderNotFound:
-    """A look-up by client id was answered: the exchange has no such order."""
+    """A look-up by client id was answered: the exchange has no such order.
+
+    `confirmed`: nor is it among the open orders, and all fills that speak of it have been told.
+    """
 
     time: int
     client_id: str
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

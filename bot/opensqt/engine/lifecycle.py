@@ -45,13 +45,14 @@ def look_up(turn: Turn, order: Order) -> None:
     order.doubtful |= not order.seen
     order.due = turn.now + _backoff(LOOK_UP_TIME, order)
     order.tries += 1
-    turn.do(LookUp(order.client_id))
+    turn.do(LookUp(order.client_id, order.sent if order.denied else 0))
 
 
 def send(turn: Turn, order: Order) -> None:
     """Places the order; the gate has been passed."""
     order.stage, order.doubt = Stage.SUBMITTING, False
     order.absent_since, order.absent = 0, False
+    order.sent = order.sent or turn.now
     order.due = turn.now + ANSWER_TIME
     turn.do(order.place())
 
@@ -233,13 +234,7 @@ def on_not_found(turn: Turn, event: OrderNotFound) -> None:
         return
     turn.changed = True
     if order.seen:
-        # The exchange has had it: it cannot be absent. Ask again, and never forget it.
-        order.doubt = True
-        order.due = turn.now + _backoff(ABSENCE_TIME, order)
-        order.absent_since = order.absent_since or turn.now
-        if not order.absent and turn.now >= order.absent_since + DENIED_TIME:
-            order.absent = True
-            turn.warn("OrderDenied", f"the exchange has had the order {order.client_id} and denies it now: look there")
+        _denied(turn, order, confirmed=event.confirmed)
     elif order.doubt:
         order.absent_since = order.absent_since or turn.now
         order.absent = turn.now >= order.absent_since + ABSENCE_TIME
@@ -247,6 +242,30 @@ def on_not_found(turn: Turn, event: OrderNotFound) -> None:
         order.due = turn.now + (_backoff(RETRY_TIME, order) if order.tries > 1 else 0)
         if order.unwanted:
             give_up(turn, order)
+
+
+def _denied(turn: Turn, order: Order, *, confirmed: bool) -> None:
+    """The exchange has had it: it cannot be absent. It is asked again, after a minute in every way that there is."""
+    order.doubt = True
+    order.due = turn.now + _backoff(ABSENCE_TIME, order)
+    order.absent_since = order.absent_since or turn.now
+    if order.absent and confirmed:
+        _lost(turn, order)
+    elif not order.absent and turn.now >= order.absent_since + DENIED_TIME:
+        order.absent, order.tries, order.due = True, 0, turn.now + RETRY_TIME
+        turn.warn("OrderDenied", f"the exchange has had the order {order.client_id} and denies it now: look there")
+
+
+def _lost(turn: Turn, order: Order) -> None:
+    """The exchange has no trace of it left: its slot goes on without it. If it comes back it is cancelled."""
+    turn.warn(
+        "OrderLost",
+        f"the exchange has had the order {order.client_id} and has no trace of it for a minute, by its id, among the "
+        f"open orders and the fills: it is taken for ended, with {order.filled} of {order.lots} lots filled",
+    )
+    order.seen, order.unwanted = False, True
+    finish(turn, order)
+    turn.state.orders.remember(order)
 
 
 def on_look_up_failed(turn: Turn, event: LookUpFailed) -> None:

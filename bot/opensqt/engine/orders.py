@@ -44,6 +44,8 @@ class Order:
     """When the exchange first said that it does not have it; 0 for never, or not since it was last in doubt."""
     absent: bool = False
     """The exchange has said so again, late enough to be believed."""
+    sent: int = 0
+    """When it was first sent."""
     due: int = 0
     """When it is looked up, or sent again; 0 for never."""
     tries: int = 0

@@ -9,7 +9,7 @@ from opensqt.engine.ladder import Ladder
 from opensqt.engine.layout import Layout
 from opensqt.engine.lifecycle import send, withdraw
 from opensqt.engine.orders import Order, Stage
-from opensqt.engine.settlement import smallest_exit
+from opensqt.engine.settlement import closable, smallest_exit
 from opensqt.engine.side import Side
 from opensqt.engine.slots import Slot
 from opensqt.engine.state import Turn
@@ -123,15 +123,24 @@ class Planner:
     def _place_exits(self) -> None:
         """Held levels, as far as the window of exits reaches, nearest first."""
         for slot in self._in_reach():
-            if slot.order or slot.refused or slot.held < smallest_exit(self._turn.market):
+            if slot.order or slot.refused or not closable(self._turn.market, slot):
                 continue
             if self._turn.now < slot.not_before:
                 continue
             closed = self._gate.exit(self._now)
             if closed is None:
+                self._gather_dust(slot)
                 self._place(slot, Leg.EXIT, slot.exit_price, slot.held)
             elif closed is not Closed.MAX_OPEN_ORDERS or not self._make_room_for_exit(slot):
                 break
+
+    def _gather_dust(self, slot: Slot) -> None:
+        """Dust of levels that the grid has no more goes with an exit at least as good as its own."""
+        for other in self._state.slots.held(slot.side):
+            stray = other is not slot and not other.order and not self._ladders[slot.side].is_level(other)
+            as_good = slot.side.gain(other.exit_price, slot.exit_price) >= 0
+            if stray and as_good and not closable(self._turn.market, other):
+                slot.holding.take(other.holding)
 
     def _in_reach(self) -> list[Slot]:
         slots = []
@@ -176,17 +185,16 @@ class Planner:
         slot = self._state.slots.by_level.get((ladder.side, price))
         if not ladder.worth_entering(index, self._price):
             return True
-        if slot is not None and not self._free_for_entry(slot, ladder.exit_price(index)):
+        if slot is not None and not self._free_for_entry(slot):
             return True
         return self._place_entry(ladder, index, price, self._lots(price, slot.held if slot else 0))
 
-    def _free_for_entry(self, slot: Slot, exit_price: int) -> bool:
+    def _free_for_entry(self, slot: Slot) -> bool:
         return (
             not slot.order
             and not slot.refused
-            and slot.held < smallest_exit(self._turn.market)
+            and not closable(self._turn.market, slot)
             and self._turn.now >= slot.not_before
-            and (not slot.held or slot.exit_price == exit_price)
         )
 
     def _place_entry(self, ladder: Ladder, index: int, price: int, lots: int) -> bool:
@@ -203,6 +211,7 @@ class Planner:
         closed = self._gate.entry(self._now, side, price, lots)
         if closed is None:
             slot = self._state.slots.open(side, price, ladder.exit_price(index))
+            slot.exit_price = ladder.exit_price(index)  # also of dust that another spacing has left there
             self._place(slot, Leg.ENTRY, price, lots)
             return True
         if closed not in ROOM:

@@ -15,26 +15,26 @@ def on_price(turn: Turn, event: PriceChanged) -> None:
     state = turn.state
     if event.price <= 0 or _suspicious(turn, event):
         return
-    state.last_price = event.price
+    state.last_price, state.price_time = event.price, event.time
     if not state.fresh and PRICE_FEED not in state.feeds_lost:
         state.fresh = turn.changed = True
     for order in state.orders.live.values():
         if order.stage is Stage.OPEN and not order.due and order.passed_by(event.price):
-            order.due, turn.changed = event.time + OVERDUE_TIME, True
+            order.due, turn.changed = turn.now + OVERDUE_TIME, True
 
 
 def _suspicious(turn: Turn, event: PriceChanged) -> bool:
     """Whether the price is so far from the one before that another one must confirm it first."""
     state = turn.state
     near_last = not state.fresh or _near(state, event.price, state.last_price)
-    if near_last or (_near(state, event.price, state.suspect) and event.time >= state.suspect_since + CONFIRMED_AFTER):
+    if near_last or (_near(state, event.price, state.suspect) and turn.now >= state.suspect_since + CONFIRMED_AFTER):
         if state.suspect:
             what = "was wrong: the price before it holds" if near_last else "is confirmed"
             turn.tell("PriceSettled", f"the price {turn.market.from_ticks(state.suspect)} {what}")
             state.suspect = state.suspect_since = 0
         return False
     if not state.suspect or not _near(state, event.price, state.suspect):
-        state.suspect, state.suspect_since = event.price, event.time
+        state.suspect, state.suspect_since = event.price, turn.now
         turn.warn(
             "PriceSuspected",
             f"{turn.market.from_ticks(event.price)} is farther from {turn.market.from_ticks(state.last_price)} than "

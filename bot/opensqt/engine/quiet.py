@@ -9,7 +9,7 @@ from opensqt.engine.ladder import Ladder
 from opensqt.engine.layout import Layout
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Stage
-from opensqt.engine.settlement import smallest_exit
+from opensqt.engine.settlement import closable
 from opensqt.engine.side import Side
 from opensqt.engine.state import State
 
@@ -65,19 +65,20 @@ def quiet_band(state: State, market: Market, now: int) -> Band:
     bounds.above(0)
     if state.goal in {Goal.RUN, Goal.PAUSE}:
         if layout := state.layout:
-            _slots(bounds, state, market, config, layout)
+            _slots(bounds, Gate(state, config, market, now), layout)
         _trigger(bounds, state)
     _orders(bounds, state)
     _drawdown(bounds, state, market, config)
     return bounds.low, bounds.high
 
 
-def _slots(bounds: _Bounds, state: State, market: Market, config: EngineConfig, layout: Layout) -> None:
+def _slots(bounds: _Bounds, gate: Gate, layout: Layout) -> None:
     """Where another order belongs."""
+    state, config, market = gate.state, gate.config, gate.market
     ladders = {side: Ladder(side, layout, config) for side in Side}
     for ladder in ladders.values():
         _exits(bounds, state, market, ladder)
-    entering = Gate(state, config, market, 0).entries() is None
+    entering = gate.entries() is None
     if entering:
         for side in config.sides:
             _entries(bounds, state, market, ladders[side])
@@ -140,7 +141,7 @@ def _entries(bounds: _Bounds, state: State, market: Market, ladder: Ladder) -> N
     index, side = nearest(ladder.grid, state.last_price), ladder.side
     level = ladder.entry_price(index)
     slot = state.slots.by_level.get((side, level or 0))
-    if level is None or (slot is not None and (slot.order or slot.held >= smallest_exit(market))):
+    if level is None or (slot is not None and (slot.order or closable(market, slot))):
         return
     last_unworthy = level + side.sign * (side.gain(level, ladder.exit_price(index)) // 10)
     if ladder.worth_entering(index, state.last_price):
@@ -153,7 +154,7 @@ def _exits(bounds: _Bounds, state: State, market: Market, ladder: Ladder) -> Non
     """The nearest level that is held beyond the window of exits."""
     side, reach = ladder.side, ladder.reach(state.last_price)
     for slot in state.slots.held(side):
-        if side.gain(reach, slot.price) > 0 and not slot.order and slot.held >= smallest_exit(market):
+        if side.gain(reach, slot.price) > 0 and not slot.order and closable(market, slot):
             bounds.before(side, ladder.in_reach_at(slot.price))
             return
 

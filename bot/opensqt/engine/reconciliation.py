@@ -37,12 +37,12 @@ def on_position(turn: Turn, event: PositionReported) -> None:
     side = Side.of(ours) if ours or state.config is None else state.config.sides[0]
     missing = side.gain(0, difference) < 0
     if difference != state.mismatch.lots:
-        state.mismatch = Mismatch(difference, event.time if difference else 0)
+        state.mismatch = Mismatch(difference, turn.now if difference else 0)
         turn.changed = True
         if missing:
             _ask(turn)
         return
-    if not difference or event.time - state.mismatch.time < BELIEVED_AFTER:
+    if not difference or turn.now - state.mismatch.time < BELIEVED_AFTER:
         return
     if not missing:
         if not state.mismatch.asked:

@@ -15,8 +15,14 @@ LONGEST_PAUSE = 60_000_000
 
 
 def smallest_exit(market: Market) -> int:
-    """Lots that an exit can have; less is kept in its slot and goes with what is added to it."""
+    """Lots that an exit has at least."""
     return max(1, market.min_quantity)
+
+
+def closable(market: Market, slot: Slot) -> bool:
+    """Whether what the slot holds is enough for an order of its own. Less is dust: it goes with what is added to it."""
+    enough = market.notional(slot.exit_price, slot.held) >= market.min_notional
+    return enough and slot.held >= smallest_exit(market)
 
 
 def slot_of(turn: Turn, order: Order) -> Slot:

@@ -75,7 +75,10 @@ class State:
     generation: int = 0
     goal: Goal = Goal.RUN
     config: EngineConfig | None = None
+    time: int = 0
+    """When it last changed; time goes on from here, also where an event comes late and is older."""
     last_price: int = 0
+    price_time: int = 0
     fresh: bool = False
     """The last price is one of this instance's, and its feed has not been lost since."""
     anchor: int = 0

@@ -9,7 +9,7 @@ from opensqt.engine.gate import Closed, Exposure
 from opensqt.engine.gate_view import gate_view, monitor_view
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Order, Stage
-from opensqt.engine.settlement import smallest_exit
+from opensqt.engine.settlement import closable
 from opensqt.engine.slots import Slot, SlotPosition
 from opensqt.engine.state import State
 from opensqt.engine.view import BreakerView, EngineView, GateView, LimitView, Phase, SlotView, Unit
@@ -128,7 +128,7 @@ def _reached(limit: LimitView, blocking: str) -> LimitView:
 
 def _slot(state: State, market: Market, slot: Slot) -> SlotView:
     order = state.orders.live.get(slot.order)
-    filled = slot.held >= smallest_exit(market)
+    filled = closable(market, slot)
     return SlotView(
         number=slot.number,
         price=slot.price,

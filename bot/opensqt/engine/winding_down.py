@@ -37,7 +37,9 @@ def wind_down(turn: Turn, config: EngineConfig) -> None:
 def _to_close(turn: Turn) -> int:
     """Lots that must still go, signed: none where too few are left for an order."""
     lots = turn.state.ledger.total.lots if turn.state.goal is Goal.CLOSE else 0
-    return lots if abs(lots) >= smallest_exit(turn.market) else 0
+    worth = turn.market.notional(turn.state.last_price, abs(lots))
+    too_little = turn.state.slots.closing.refused and worth < turn.market.min_notional
+    return 0 if too_little or abs(lots) < smallest_exit(turn.market) else lots
 
 
 def _resend(turn: Turn, gate: Gate) -> None:

@@ -142,7 +142,7 @@ class Dispatcher:
     def _request(self, batch: list[_Job]) -> Coroutine[Any, Any, list[Event]]:
         first = batch[0].action
         if isinstance(first, LookUp):
-            return self._execution.look_up(first.client_id)
+            return self._execution.look_up(first)
         if isinstance(first, Cancel):
             return self._execution.cancel([job.action.client_id for job in batch])
         return self._execution.place([job.action for job in batch if isinstance(job.action, Place)])

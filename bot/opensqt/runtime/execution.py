@@ -30,6 +30,8 @@ from opensqt.runtime.translation import Translation
 log = structlog.get_logger(__name__)
 
 Item = TypeVar("Item")
+CLOCKS_APART = 60_000_000
+"""Microseconds by which an exchange's fill may seem older than its order."""
 RETRIES = Backoff(first=0.5, cap=30.0, floor=0.1)
 REFUSALS = frozenset({Remedy.FIX_REQUEST, Remedy.WOULD_CROSS, Remedy.INSUFFICIENT_MARGIN})
 """After which a slot would be free for another order, so that they are not believed without a look."""
@@ -85,7 +87,7 @@ class Execution:
 
     async def _verified(self, client_id: str, refusal: Failure) -> list[Event]:
         """What became of an order that was refused: exchanges have answered with an error and kept the order."""
-        found = await self.look_up(client_id)
+        found = await self.look_up(LookUp(client_id))
         match found:
             case [OrderNotFound()]:
                 return [self._place_failed(client_id, refusal)]
@@ -116,18 +118,38 @@ class Execution:
                 events.append(CancelFailed(self._clock.now(), client_id, result.remedy, result.message, retry_at))
         return events
 
-    async def look_up(self, client_id: str) -> list[Event]:
+    async def look_up(self, action: LookUp) -> list[Event]:
         """The order with its fills, which come first, so that they are known when it is said to be finished."""
+        client_id = action.client_id
         try:
             with self._look_up_seconds.time():
                 order, fills = await self._client.order(self._symbol, client_id)
         except VenueError as error:
             if error.failure.remedy is Remedy.UNKNOWN_ORDER:
                 self._delays.pop(client_id, None)
-                return [OrderNotFound(self._clock.now(), client_id)]
-            retry_at = self._retry_at(client_id, error.failure)
-            return [LookUpFailed(self._clock.now(), client_id, error.failure.message, retry_at)]
+                return await self._denied(action)
+            return [self._look_up_failed(client_id, error)]
         return [*(self._translation.fill(fill) for fill in fills), self._reported(order)]
+
+    async def _denied(self, action: LookUp) -> list[Event]:
+        """What the exchange has of an order whose id it denies: whether it is open, and its fills."""
+        client_id = action.client_id
+        if not action.since:
+            return [OrderNotFound(self._clock.now(), client_id)]
+        try:
+            open_orders = await self._client.open_orders(self._symbol, client_id)
+            fills = await self._client.fills(self._symbol, client_id, action.since - CLOCKS_APART)
+        except VenueError as error:
+            return [self._look_up_failed(client_id, error)]
+        told: list[Event] = [self._translation.fill(fill) for fill in fills if fill.client_id == client_id]
+        for order in open_orders:
+            if order.client_id == client_id:
+                return [*told, self._reported(order)]
+        return [*told, OrderNotFound(self._clock.now(), client_id, confirmed=True)]
+
+    def _look_up_failed(self, client_id: str, error: VenueError) -> Event:
+        retry_at = self._retry_at(client_id, error.failure)
+        return LookUpFailed(self._clock.now(), client_id, error.failure.message, retry_at)
 
     async def carry_out(self, actions: Sequence[Action]) -> list[Event]:
         """All of them, one call after another in a fixed order: for lockstep, where nothing may depend on timing."""
@@ -142,8 +164,8 @@ class Execution:
             events += await self.place(orders)
         for batch in _batches(late, self.cancel_limit):
             events += await self.cancel(batch)
-        for client_id in dict.fromkeys(action.client_id for action in actions if isinstance(action, LookUp)):
-            events += await self.look_up(client_id)
+        for look_up in dict.fromkeys(action for action in actions if isinstance(action, LookUp)):
+            events += await self.look_up(look_up)
         return events
 
     def _reported(self, order: VenueOrder) -> Event:

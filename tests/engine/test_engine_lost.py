@@ -1,0 +1,78 @@
+"""Orders that the exchange has shown and denies for ever: they do not block their slot and the bot's end for ever."""
+
+from opensqt.engine.actions import LookUp, OrderSide
+from opensqt.engine.events import Goal, OrderNotFound, OrderState
+from opensqt.engine.view import Phase
+from tests.engine.rig import SECOND, Rig, cancelled, of_kind, told, trading
+
+
+def deny(rig: Rig, client_id: str, seconds: int, *, confirmed: bool = False) -> list[str]:
+    """The exchange denies the order as often as it is asked; returns what people are told."""
+    reasons = []
+    for _ in range(seconds):
+        for action in of_kind(LookUp, rig.wait(SECOND)):
+            if action.client_id == client_id:
+                event = OrderNotFound(rig.now, client_id, confirmed=confirmed and bool(action.since))
+                reasons += told(rig.feed(event))
+            else:
+                rig.opened(action.client_id)
+    return reasons
+
+
+def denied() -> tuple[Rig, str]:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.restart()
+    rig.price(1004)
+    rig.feed(OrderNotFound(rig.now, entry))
+    return rig, entry
+
+
+def test_before_a_minute_has_passed_it_is_only_asked_by_its_id() -> None:
+    rig, entry = denied()
+    assert deny(rig, entry, 59, confirmed=True) == []
+    assert all(not action.since for action in of_kind(LookUp, [a for line in rig.actions for a in line]))
+    assert entry in rig.engine.live_orders()
+
+
+def test_after_a_minute_it_is_looked_for_everywhere_and_taken_for_ended() -> None:
+    rig, entry = denied()
+    assert deny(rig, entry, 180, confirmed=True) == ["OrderDenied", "OrderLost"]
+    assert entry not in rig.engine.live_orders()
+    assert rig.entry(1000) != entry
+    assert rig.slot(1000).order == "OPEN"
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
+
+
+def test_where_there_is_a_trace_of_it_it_is_never_forgotten() -> None:
+    rig, entry = denied()
+    assert deny(rig, entry, 600) == ["OrderDenied"]
+    assert entry in rig.engine.live_orders()
+
+
+def test_fills_that_are_found_count_and_what_was_lost_is_sold() -> None:
+    rig, entry = denied()
+    rig.fill(entry, 4)
+    rig.feed(OrderNotFound(rig.now, entry))
+    assert "OrderLost" in deny(rig, entry, 300, confirmed=True)
+    assert (rig.engine.view().position, rig.live(OrderSide.SELL)) == (4, [1010])
+
+
+def test_a_lost_order_does_not_keep_a_bot_from_stopping() -> None:
+    rig, entry = denied()
+    rig.configure(goal=Goal.STOP)
+    for client_id in rig.engine.live_orders():
+        if client_id != entry:
+            rig.report(client_id, OrderState.CANCELLED)
+    assert rig.engine.view().phase is Phase.WINDING_DOWN
+    deny(rig, entry, 180, confirmed=True)
+    assert rig.engine.view().phase is Phase.STOPPED
+
+
+def test_a_lost_order_that_comes_back_is_counted_and_cancelled() -> None:
+    rig, entry = denied()
+    deny(rig, entry, 180, confirmed=True)
+    assert cancelled(rig.report(entry, OrderState.OPEN)) == [entry]
+    rig.fill(entry, 3)
+    rig.report(entry, OrderState.CANCELLED, 3)
+    assert rig.engine.view().position == 3
