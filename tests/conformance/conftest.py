@@ -20,6 +20,7 @@ from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create
 from opensqt.connector.ccxt_venue.exchanges import DIALECTS
 from opensqt.connector.venue import Gap, Price, Venue
+from tests.conformance.paper import paper_subject
 from tests.conformance.subject import SYMBOL, Following, Subject
 from tests.venues.faces import FACES
 from tests.venues.keys import TRADER
@@ -34,7 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "exchange" not in metafunc.fixturenames:
         return
     real = os.environ.get(REAL)
-    exchanges = [Exchange(real)] if real else list(SIMULATED)
+    every = list(SIMULATED) if "face" in metafunc.fixturenames else [*SIMULATED, Exchange.PAPER]
+    exchanges = [Exchange(real)] if real else every
     metafunc.parametrize("exchange", exchanges, ids=lambda exchange: exchange.value)
 
 
@@ -80,10 +82,15 @@ async def simulated(exchange: Exchange, face: Face, unopened: Venue) -> Subject:
 
 
 @pytest_asyncio.fixture
-async def subject(exchange: Exchange, write_credentials: Callable[..., Path]) -> AsyncIterator[Subject]:
-    """The simulator, or the real exchange's demo account where the environment names one; cleaned up afterwards."""
+async def subject(
+    exchange: Exchange, write_credentials: Callable[..., Path], request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Subject]:
+    """A simulator, the paper exchange, or the demo account of the exchange that is named; cleaned up afterwards."""
     async with AsyncExitStack() as stack:
-        if os.environ.get(REAL):
+        if exchange is Exchange.PAPER:
+            server = request.getfixturevalue("postgres_server")
+            subject = await stack.enter_async_context(paper_subject(server, tmp_path))
+        elif os.environ.get(REAL):
             venue = create(spec_of(exchange), Path(os.environ[CREDENTIALS]))
             stack.push_async_callback(venue.close)
             subject = await _opened(exchange.value, venue, None, None)

@@ -22,13 +22,16 @@ Item = TypeVar("Item")
 
 @dataclass
 class Subject:
-    """`rules` and `last` are of the symbol that is traded."""
+    """`rules` and `last` are of the symbol that is traded; a stream is subscribed `moment` seconds after it was asked
+    for, where no simulator tells.
+    """
 
     name: str
     venue: Venue
     simulator: Face | None
     rules: SymbolRules
     last: Decimal
+    moment: float = 5.0
     placed: list[str] = field(default_factory=list)
     _run: str = field(default_factory=lambda: secrets.token_hex(4))
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -81,7 +84,7 @@ class Subject:
     def with_changes(order: NewOrder, **changes: Any) -> NewOrder:
         return replace(order, **changes)
 
-    async def settled(self, client_id: str, seconds: float = 15.0) -> tuple[VenueOrder, list[VenueFill]]:
+    async def settled(self, client_id: str, seconds: float = 60.0) -> tuple[VenueOrder, list[VenueFill]]:
         """The order once it is open no more, with as many fills as it says."""
         async with asyncio.timeout(seconds):
             while True:
@@ -103,7 +106,7 @@ class Subject:
     async def _subscribed(self, *words: str, count: int = 1) -> None:
         """Binance tells everything to whoever has a listen key."""
         if self.simulator is None:
-            await asyncio.sleep(5)
+            await asyncio.sleep(self.moment)
             return
         face = self.simulator
         if face.exchange is Exchange.BINANCE:
@@ -146,7 +149,7 @@ class Following:
         async for item in self._stream:
             self.items.append(item)
 
-    async def until(self, holds: Callable[[list[object]], bool], seconds: float = 20.0) -> None:
+    async def until(self, holds: Callable[[list[object]], bool], seconds: float = 60.0) -> None:
         try:
             async with asyncio.timeout(seconds):
                 while not holds(self.items):

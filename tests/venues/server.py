@@ -227,7 +227,7 @@ class Face(ABC):
         """Whether a topic with this word in its name is subscribed to."""
         return any(word in topic for topic in self.told())
 
-    async def until(self, holds: Callable[[], bool], seconds: float = 15.0) -> None:
+    async def until(self, holds: Callable[[], bool], seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not holds():  # noqa: ASYNC110 - several conditions of several tests
                 await asyncio.sleep(0.005)
