@@ -6,13 +6,16 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+EXCHANGE ?=
+MODE ?= simulated
+CREDENTIALS ?= .
 FILE ?= examples/gridbot.yaml
 ARGS ?=
 
-.PHONY: help run up down test lint format proto crds manifests images bench audit lock clean
+.PHONY: help run up down test conformance lint format proto crds manifests images bench audit lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Options: make run FILE=my.yaml ARGS=--fresh; make test ARGS="-k engine"; KUBE_CONTEXT=name make up'
 
 run: $(VENV)/.run ## Run the example here: embedded PostgreSQL, paper exchange, bot
@@ -27,6 +30,11 @@ down: $(VENV)/.dev ## Take away all that `make up` made
 test: $(VENV)/.dev ## Run all tests that this machine can run, and say which it cannot
 	@python -m tests.cluster prepare
 	@exec python -m pytest -n auto --dist loadgroup $(ARGS)
+
+conformance: $(VENV)/.dev ## Run the exchanges' suite; EXCHANGE=bybit MODE=demo CREDENTIALS=folder against a demo account
+	@exec env OPENSQT_CONFORMANCE_EXCHANGE=$(EXCHANGE) OPENSQT_CONFORMANCE_MODE=$(MODE) \
+	  OPENSQT_CONFORMANCE_CREDENTIALS=$(abspath $(CREDENTIALS)) \
+	  python -m pytest tests/conformance $(if $(filter demo,$(MODE)),-n 0,-n 2) $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, layers, protos and the chart
 	ruff check

@@ -1,8 +1,9 @@
-"""The subject of each test: every face and the paper exchange, or the one that the environment names.
+"""The subject of each test: every face and the paper exchange, or what the environment names.
 
-`make conformance EXCHANGE=bybit MODE=demo CREDENTIALS=folder` runs against the exchange's own demo account. The
-folder holds the files apiKey, apiSecret and, where the exchange has one, passphrase. Tests that need the exchange to
-fail in some way are left out there.
+`make conformance` runs the whole suite; `EXCHANGE=bybit` that exchange's face alone; and `make conformance
+EXCHANGE=bybit MODE=demo CREDENTIALS=folder` runs against the exchange's own demo account: the folder holds the files
+apiKey, apiSecret and, where the exchange has one, passphrase. Tests in which the exchange must fail, or fill in parts,
+are left out there. Orders are worth 250 USDT at most, and are cancelled, and positions closed, after each test.
 """
 
 import os
@@ -26,23 +27,25 @@ from tests.venues.faces import FACES
 from tests.venues.keys import TRADER
 from tests.venues.server import Face
 
-REAL = "OPENSQT_CONFORMANCE_EXCHANGE"
-CREDENTIALS = "OPENSQT_CONFORMANCE_CREDENTIALS"
+EXCHANGE = os.environ.get("OPENSQT_CONFORMANCE_EXCHANGE", "")
+MODE = os.environ.get("OPENSQT_CONFORMANCE_MODE", "simulated")
+CREDENTIALS = os.environ.get("OPENSQT_CONFORMANCE_CREDENTIALS", "")
 SIMULATED = tuple(FACES)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "exchange" not in metafunc.fixturenames:
         return
-    real = os.environ.get(REAL)
+    if MODE not in {"simulated", "demo"} or (MODE == "demo" and not EXCHANGE):
+        raise pytest.UsageError("MODE is simulated or demo, and demo needs EXCHANGE and CREDENTIALS")
     every = list(SIMULATED) if "face" in metafunc.fixturenames else [*SIMULATED, Exchange.PAPER]
-    exchanges = [Exchange(real)] if real else every
+    exchanges = [exchange for exchange in every if exchange.value == EXCHANGE] if EXCHANGE else every
     metafunc.parametrize("exchange", exchanges, ids=lambda exchange: exchange.value)
 
 
 @pytest_asyncio.fixture
 async def face(exchange: Exchange) -> AsyncIterator[Face]:
-    if os.environ.get(REAL):
+    if MODE == "demo":
         pytest.skip("needs a simulator: the exchange itself must fail, or fill, as the test wants")
     face = FACES[exchange]()
     await face.start()
@@ -90,8 +93,8 @@ async def subject(
         if exchange is Exchange.PAPER:
             server = request.getfixturevalue("postgres_server")
             subject = await stack.enter_async_context(paper_subject(server, tmp_path))
-        elif os.environ.get(REAL):
-            venue = create(spec_of(exchange), Path(os.environ[CREDENTIALS]))
+        elif MODE == "demo":
+            venue = create(spec_of(exchange), Path(CREDENTIALS))
             stack.push_async_callback(venue.close)
             subject = await _opened(exchange.value, venue, None, None)
         else:

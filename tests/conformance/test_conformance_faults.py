@@ -129,11 +129,13 @@ async def test_fills_that_the_stream_keeps_to_itself_are_found(
     face, stream = simulated.face, following(simulated.venue.watch_orders([SYMBOL]))
     await simulated.following_orders()
     face.silence(private=True)
-    order = simulated.order()
-    placed(await simulated.venue.place([order]))
-    await face.fill(order.client_id, order.quantity)
-    await stream.until(lambda _: _filled(stream) == order.quantity)
-    await stream.until(lambda _: bool(stream.of(Gap)))
+    total = Decimal(0)
+    while not stream.of(Gap):  # a fill that is read at once does not yet say that the stream is dead
+        order = simulated.order()
+        placed(await simulated.venue.place([order]))
+        await face.fill(order.client_id, order.quantity)
+        total += order.quantity
+        await stream.until(lambda _: _filled(stream) == total)  # noqa: B023
     # What comes before the stream says that it is subscribed again may be lost: the state is fetched then.
     await stream.until(lambda _: sum("subscribed again" in gap.reason for gap in stream.of(Gap)) >= 2)
     again = simulated.order("0.96")

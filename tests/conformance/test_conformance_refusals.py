@@ -133,6 +133,29 @@ async def test_every_fill_is_read_whatever_the_pages_are(simulated: Subject) -> 
     assert {fill.client_id for fill in fills} == {order.client_id}
 
 
+async def test_fills_of_orders_that_an_earlier_process_has_placed(simulated: Subject) -> None:
+    """Some exchanges' trades carry no client id: the order is looked up by its number."""
+    order = simulated.order()
+    placed(await simulated.venue.place([order]))
+    trade = await simulated.face.fill(order.client_id, order.quantity, tell=False)
+    simulated.venue._fills._client_ids.clear()  # type: ignore[attr-defined] # what a new process knows
+    (fill,) = await simulated.venue.fills(SYMBOL, trade.time_ms * 1000)
+    assert fill.client_id == order.client_id
+
+
+async def test_exits_and_entries_of_one_call_go_in_requests_of_their_own(simulated: Subject) -> None:
+    """So that the rate budget can tell them apart."""
+    placed(await simulated.venue.place([simulated.order(None, quantity=simulated.quantity * 2)]))
+    before = len(simulated.face.sent(Operation.PLACE))
+    exits = [simulated.order("1.02", side=OrderSide.SELL, reduce_only=True) for _ in range(2)]
+    entries = [simulated.order() for _ in range(2)]
+    results = await simulated.venue.place([entries[0], exits[0], entries[1], exits[1]])
+    assert [getattr(result, "client_id", result) for result in results] == [
+        order.client_id for order in (entries[0], exits[0], entries[1], exits[1])
+    ]
+    assert len(simulated.face.sent(Operation.PLACE)) - before == 2
+
+
 @pytest.mark.parametrize("seconds", [2, 40])
 async def test_a_rate_limit_holds_everybody_back_for_as_long_as_the_exchange_says(
     simulated: Subject, seconds: int

@@ -1,4 +1,4 @@
-"""A simulated Binance, laid-out answers of all five exchanges, and venues that talk to them through real ccxt."""
+"""Laid-out answers of all five exchanges, and venues that talk to them through real ccxt."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -10,21 +10,10 @@ from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create
 from opensqt.connector.venue import Venue
 from tests.connector_ccxt.answers import Answers
-from tests.connector_ccxt.binance_face import API_KEY, API_SECRET, BinanceFace
 from tests.connector_ccxt.five import FIVE, Documented
 
 KEY, SECRET, PASSPHRASE = "key-5e1a0c", "secret-77d1f2", "phrase-90ab3c"
 SPEC = ExchangeConnectorSpec(exchange=Exchange.BINANCE, credentials_secret_ref=SecretRef(name="binance"))
-
-
-@pytest.fixture
-async def face() -> AsyncIterator[BinanceFace]:
-    face = BinanceFace()
-    await face.start()
-    try:
-        yield face
-    finally:
-        await face.stop()
 
 
 @pytest.fixture
@@ -42,22 +31,6 @@ def write_credentials(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return write
-
-
-@pytest.fixture
-async def unopened(face: BinanceFace, write_credentials: Callable[..., Path]) -> AsyncIterator[Venue]:
-    venue = create(SPEC, write_credentials(apiKey=API_KEY, apiSecret=API_SECRET), endpoint=face.url)
-    try:
-        yield venue
-    finally:
-        await venue.close()
-
-
-@pytest.fixture
-async def venue(unopened: Venue) -> Venue:
-    await unopened.open()
-    assert unopened.health().ready, unopened.health()
-    return unopened
 
 
 @pytest.fixture(params=FIVE, ids=lambda documented: documented.exchange.value)

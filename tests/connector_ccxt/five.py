@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from opensqt.api.connector import Exchange
-from tests.connector_ccxt.binance_face import EXCHANGE_INFO
+from tests.venues.binance import records
+from tests.venues.binance.face import LISTINGS
 
 Json = dict[str, Any]
 
@@ -55,7 +56,7 @@ BINANCE = Documented(
     exchange=Exchange.BINANCE,
     opening={
         "/fapi/v1/time": lambda _: {"serverTime": _now()},
-        "/fapi/v1/exchangeInfo": EXCHANGE_INFO,
+        "/fapi/v1/exchangeInfo": {"symbols": [records.instrument(listing) for listing in LISTINGS]},
         "/fapi/v3/account": {
             "assets": [
                 {

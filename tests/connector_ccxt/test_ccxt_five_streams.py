@@ -1,10 +1,10 @@
-"""The streams of the four exchanges that have no simulator yet, fed with messages as their documentation has them."""
+"""The streams, fed with messages as the exchanges' documentation has them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,9 +23,9 @@ from tests.connector_ccxt.five_orders import (
     _gate_order,
     _okx_order,
 )
-from tests.connector_ccxt.test_ccxt_binance import following
 
 Json = dict[str, Any]
+Item = TypeVar("Item")
 SYMBOL = "BTC/USDT:USDT"
 
 
@@ -250,6 +250,11 @@ def documented(request: pytest.FixtureRequest) -> Documented:
 @pytest.fixture
 def pushed(documented: Documented) -> Pushed:
     return PUSHED[documented.exchange]
+
+
+async def following(stream: AsyncIterator[Item], seconds: float = 60.0) -> Item:
+    async with asyncio.timeout(seconds):
+        return await anext(stream)
 
 
 async def test_prices(five: Venue, answers: Answers, pushed: Pushed) -> None:

@@ -349,7 +349,7 @@ class Face(ABC):
         return web.json_response(fault.body, status=fault.status, headers=fault.headers)
 
     async def _serve_socket(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(autoping=False)
+        socket = web.WebSocketResponse(autoping=False, compress=False)
         connection = Connection(socket, request.path, dict(request.query), self.faults)
         if not await self.opened(connection):
             return web.Response(status=401)

@@ -26,6 +26,7 @@ class Connection:
         self._socket = socket
         self._faults = faults
         self._held: list[Any] = []
+        self._sending = asyncio.Lock()
 
     async def texts(self) -> Any:
         """The client's messages until it goes; answers its WebSocket pings."""
@@ -45,7 +46,8 @@ class Connection:
         if self.frozen or self._socket.closed:
             return
         try:
-            await self._socket.send_str(message if isinstance(message, str) else json.dumps(message))
+            async with self._sending:
+                await self._socket.send_str(message if isinstance(message, str) else json.dumps(message))
         except ConnectionError:
             await self.close()
 

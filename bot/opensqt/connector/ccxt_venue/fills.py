@@ -12,6 +12,8 @@ from opensqt.engine.events import Remedy
 
 _KNOWN_LIMIT = 20_000
 _SHORTEST_MS = 1_000
+_AHEAD_MS = 2_000
+"""So much further than now is read: the exchange's clock is known only roughly."""
 
 
 class Fills:
@@ -43,7 +45,7 @@ class Fills:
 
     async def since(self, symbol: str, market: Json, since_us: int) -> list[VenueFill]:
         """Oldest first, from `since_us` to now."""
-        now_ms = self._session.now_us() // 1000 + 1
+        now_ms = self._session.now_us() // 1000 + _AHEAD_MS
         start = since_us // 1000
         span = self._dialect.profile.fills_window_ms
         trades: dict[str, Json] = {}
