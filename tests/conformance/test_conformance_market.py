@@ -8,6 +8,8 @@ from opensqt.connector.venue import VenueError
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy
 from tests.conformance.subject import SYMBOL, Subject, placed
+from tests.venues.faults import Operation
+from tests.venues.refusals import Reason
 
 
 async def test_symbols_have_exact_rules(subject: Subject) -> None:
@@ -26,6 +28,16 @@ async def test_the_rules_are_what_the_exchange_holds_to(simulated: Subject) -> N
     listing, rules = simulated.face.btc, simulated.rules
     assert (rules.tick_size, rules.lot_size, rules.min_quantity) == (listing.tick, listing.lot, listing.min_quantity)
     assert (rules.min_notional, rules.max_leverage) == (listing.min_notional, listing.max_leverage)
+    assert (rules.maker_fee, rules.taker_fee) == (listing.maker_fee, listing.taker_fee)
+
+
+async def test_fees_that_the_exchange_does_not_tell_are_those_of_everybody(simulated: Subject) -> None:
+    simulated.venue._own_fees.clear()  # type: ignore[attr-defined] # as before the first look
+    simulated.face.refuse_next(Operation.FEES, Reason.MISSING_PERMISSION)
+    (rules,) = await simulated.venue.symbols([SYMBOL])
+    assert 0 < rules.taker_fee < Decimal("0.002")
+    placed(await simulated.venue.place([simulated.order()]))
+    assert simulated.venue.health().ready
 
 
 async def test_an_unknown_symbol_is_named(subject: Subject) -> None:

@@ -28,6 +28,7 @@ class Operation(StrEnum):
     FILLS = "fills"
     CANDLES = "candles"
     TICKER = "ticker"
+    FEES = "fees"
     LISTEN_KEY = "listen key"
 
 

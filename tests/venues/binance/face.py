@@ -22,6 +22,7 @@ from tests.venues.listing import Ended, Force, Intent, Listing, Order
 from tests.venues.refusals import Reason, RefusalError
 from tests.venues.server import Call, Face, Route
 from tests.venues.sockets import Connection
+from tests.venues.text import plain
 
 LISTINGS = (
     Listing("BTCUSDT", "BTC", Decimal("0.1"), Decimal("0.001"), Decimal(5), Decimal("0.001"), max_leverage=125),
@@ -49,6 +50,7 @@ class BinanceFace(Face):
         yield Route("GET", "/fapi/v1/klines", Operation.CANDLES, self._candles, signed=False, weight=5)
         yield Route("GET", "/fapi/v1/ticker/24hr", Operation.TICKER, self._ticker, signed=False)
         yield Route("GET", "/fapi/v3/account", Operation.BALANCE, lambda _: records.account(core), weight=5)
+        yield Route("GET", "/fapi/v1/commissionRate", Operation.FEES, self._fees, weight=20)
         yield Route("GET", "/fapi/v1/accountConfig", Operation.KEY, self._account_config, weight=5)
         yield Route("GET", "/sapi/v1/account/apiRestrictions", Operation.KEY, self._restrictions)
         yield Route("GET", "/fapi/v1/positionSide/dual", Operation.MODE, self._position_mode, weight=30)
@@ -163,6 +165,11 @@ class BinanceFace(Face):
         return {"ipRestrict": bool(key.addresses), "createTime": 1623840271000, "enableReading": True,
                 "enableWithdrawals": key.may_withdraw, "enableInternalTransfer": False,
                 "enableFutures": key.may_trade}  # fmt: skip
+
+    def _fees(self, call: Call) -> Any:
+        listing = self._listing(call)
+        return {"symbol": listing.id, "makerCommissionRate": plain(listing.maker_fee),
+                "takerCommissionRate": plain(listing.taker_fee)}  # fmt: skip
 
     def _position_mode(self, _: Call) -> Any:
         return {"dualSidePosition": self.core.hedged}

@@ -24,6 +24,7 @@ from tests.venues.listing import Force, Intent, Listing, Order
 from tests.venues.refusals import Reason, RefusalError
 from tests.venues.server import Call, Face, Route
 from tests.venues.sockets import Connection
+from tests.venues.text import plain
 
 Json = dict[str, Any]
 LISTINGS = (
@@ -58,6 +59,7 @@ class BitgetFace(Face):
         yield Route("GET", f"{ROOT}/market/ticker", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", f"{ROOT}/market/tickers", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", "/api/v2/spot/account/info", Operation.KEY, self._key_info)
+        yield Route("GET", "/api/v2/common/trade-rate", Operation.FEES, self._fees)
         yield Route("GET", f"{ROOT}/account/accounts", Operation.BALANCE, lambda _: [records.account(core)])
         yield Route("GET", f"{ROOT}/account/account", Operation.MODE, self._account)
         yield Route("POST", f"{ROOT}/account/set-leverage", Operation.LEVERAGE, self._set_leverage, trading=True)
@@ -141,6 +143,12 @@ class BitgetFace(Face):
             "userId": "1", "inviterId": "", "channelCode": "", "channel": "", "ips": ",".join(key.addresses),
             "authorities": rights, "parentId": 1, "traderType": "not_trader", "regisTime": "1246566789345",
         }  # fmt: skip
+
+    def _fees(self, call: Call) -> Any:
+        if call.text_of("businessType") != "mix":
+            raise RefusalError(Reason.BAD_PARAMETER, "businessType")
+        listing = self.core.listing(call.text_of("symbol"))
+        return {"makerFeeRate": plain(listing.maker_fee), "takerFeeRate": plain(listing.taker_fee)}
 
     def _account(self, call: Call) -> Any:
         listing = self._listing(call)

@@ -23,6 +23,7 @@ from tests.venues.listing import Ended, Force, Intent, Listing, Order
 from tests.venues.refusals import Reason, RefusalError
 from tests.venues.server import Call, Face, Route
 from tests.venues.sockets import Connection
+from tests.venues.text import plain
 
 Json = dict[str, Any]
 LISTINGS = (
@@ -58,6 +59,7 @@ class BybitFace(Face):
         yield Route("GET", "/v5/market/tickers", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", "/v5/user/query-api", Operation.KEY, self._query_api)
         yield Route("GET", "/v5/account/wallet-balance", Operation.BALANCE, self._balance)
+        yield Route("GET", "/v5/account/fee-rate", Operation.FEES, self._fees)
         yield Route("GET", "/v5/position/list", Operation.POSITIONS, self._positions)
         yield Route("POST", "/v5/position/set-leverage", Operation.LEVERAGE, self._set_leverage, trading=True)
         yield Route("POST", "/v5/account/set-margin-mode", Operation.MODE, self._margin_mode, trading=True)
@@ -168,6 +170,11 @@ class BybitFace(Face):
         if call.text_of("accountType") != "UNIFIED":
             raise RefusalError(Reason.BAD_PARAMETER, "accountType only support UNIFIED.")
         return {"list": [records.wallet(self.core)]}
+
+    def _fees(self, call: Call) -> Any:
+        listing = self._listing(call)
+        rates = {"makerFeeRate": plain(listing.maker_fee), "takerFeeRate": plain(listing.taker_fee)}
+        return {"category": "linear", "list": [{"symbol": listing.id, "baseCoin": "", **rates}]}
 
     def _positions(self, call: Call) -> Any:
         if "symbol" not in call.params and "settleCoin" not in call.params:

@@ -23,6 +23,7 @@ from tests.venues.listing import Ended, Force, Intent, Listing, Order
 from tests.venues.refusals import Reason, RefusalError
 from tests.venues.server import Call, Face, Route
 from tests.venues.sockets import Connection
+from tests.venues.text import plain
 
 Json = dict[str, Any]
 LISTINGS = (
@@ -57,6 +58,7 @@ class GateFace(Face):
         yield Route("GET", f"{ROOT}/tickers", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", f"{ROOT}/accounts", Operation.BALANCE, lambda _: records.account(core))
         yield Route("GET", "/api/v4/account/detail", Operation.KEY, self._detail)
+        yield Route("GET", f"{ROOT}/fee", Operation.FEES, self._fees)
         yield Route("GET", f"{ROOT}/positions", Operation.POSITIONS, self._positions)
         yield Route("GET", f"{ROOT}/positions/{{contract}}", Operation.POSITIONS, self._positions)
         yield Route("POST", f"{ROOT}/positions/{{contract}}/leverage", Operation.LEVERAGE, self._lever, trading=True)
@@ -138,6 +140,10 @@ class GateFace(Face):
     def _tickers(self, call: Call) -> Any:
         listings = [self._listing(call)] if "contract" in call.params else self.core.listings.values()
         return [records.ticker(self.core, listing) for listing in listings]
+
+    def _fees(self, call: Call) -> Any:
+        listing = self._listing(call)
+        return {listing.id: {"maker_fee": plain(listing.maker_fee), "taker_fee": plain(listing.taker_fee)}}
 
     def _detail(self, call: Call) -> Any:
         key = self.authenticate(call)

@@ -68,6 +68,7 @@ class OkxFace(Face):
         yield Route("GET", "/api/v5/market/ticker", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", "/api/v5/market/tickers", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", "/api/v5/account/config", Operation.KEY, self._config)
+        yield Route("GET", "/api/v5/account/trade-fee", Operation.FEES, self._fees)
         yield Route("GET", "/api/v5/account/balance", Operation.BALANCE, lambda _: [records.balance(core)])
         yield Route("GET", "/api/v5/account/positions", Operation.POSITIONS, self._positions)
         yield Route("GET", "/api/v5/account/leverage-info", Operation.LEVERAGE, self._leverage_info)
@@ -168,6 +169,16 @@ class OkxFace(Face):
                  "greeksType": "PA", "ip": ",".join(key.addresses), "kycLv": "3", "label": "bots", "level": "Lv1",
                  "mainUid": "1", "perm": ",".join(rights), "posMode": mode, "roleType": "0", "type": "0",
                  "uid": "77982378738415879"}]  # fmt: skip
+
+    def _fees(self, call: Call) -> Any:
+        """`maker` and `taker` are of contracts margined in coins, those with U of contracts margined in USDT."""
+        families = {f"{listing.base}-{listing.quote}": listing for listing in self.core.listings.values()}
+        listing = families.get(call.text_of("uly") or call.text_of("instFamily"))
+        if listing is None or call.text_of("instType") != "SWAP":
+            raise RefusalError(Reason.BAD_PARAMETER, "instType or instFamily")
+        return [{"category": "1", "delivery": "", "exercise": "", "instType": "SWAP", "level": "Lv1",
+                 "maker": "-0.0007", "makerU": plain(-listing.maker_fee), "makerUSDC": "-0.0008", "taker": "-0.0009",
+                 "takerU": plain(-listing.taker_fee), "takerUSDC": "0", "ts": str(self.core.now_ms())}]  # fmt: skip
 
     def _positions(self, call: Call) -> Any:
         wanted = set(filter(None, call.text_of("instId").split(",")))

@@ -230,6 +230,11 @@ class Dialect:
         """Keeps up the connection that it watches; ends, or raises, when that is gone."""
         raise NotImplementedError
 
+    async def fees(self, exchange: Any, symbol: str) -> tuple[Any, Any]:
+        """The account's own maker and taker fee as fractions, positive where paid; None where it is not told."""
+        fee = await exchange.fetch_trading_fee(symbol)
+        return fee["maker"], fee["taker"]
+
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         return KeyRights()
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import structlog
+
 from opensqt.connector.ccxt_venue import convert
 from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch
@@ -36,6 +38,8 @@ from opensqt.connector.venue import (
 )
 from opensqt.engine.events import Remedy
 
+log = structlog.get_logger(__name__)
+
 ACCOUNT_SECONDS = 15.0
 """The account is read so often at least; unrealised profit moves without a message."""
 
@@ -55,6 +59,7 @@ class CcxtVenue:
         self._streams = Streams(session, self._fills, self._funding, self._market)
         self._leverage: dict[str, int] = {}
         self._most_leverage: dict[str, int] = {}
+        self._own_fees: dict[str, tuple[Decimal, Decimal]] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -86,7 +91,7 @@ class CcxtVenue:
         names = symbols or [name for name, market in self._session.exchange.markets.items() if _served(market)]
         rules = [convert.rules(self._market(name)) for name in names]
         if symbols:
-            return [await self._with_leverage(rule) for rule in rules]
+            return [await self._with_fees(await self._with_leverage(rule)) for rule in rules]
         return rules
 
     async def account(self) -> Account:
@@ -229,6 +234,22 @@ class CcxtVenue:
                 for symbol, rows in tiers.items()
             }
         return replace(rule, max_leverage=self._most_leverage.get(rule.symbol, 0))
+
+    async def _with_fees(self, rule: SymbolRules) -> SymbolRules:
+        """The account's own fees; those that ccxt has for everybody where the exchange does not tell."""
+        if rule.symbol not in self._own_fees:
+            try:
+                maker, taker = await self._session.read(
+                    lambda exchange: self._session.dialect.fees(exchange, rule.symbol)
+                )
+            except CallError as error:
+                log.info("fees_not_told", symbol=rule.symbol, message=error.failure.message)
+                return rule
+            if maker is None or taker is None:
+                return rule
+            self._own_fees[rule.symbol] = Decimal(str(maker)), Decimal(str(taker))
+        maker_fee, taker_fee = self._own_fees[rule.symbol]
+        return replace(rule, maker_fee=maker_fee, taker_fee=taker_fee)
 
     @staticmethod
     def _check_count(items: Sequence[object], most: int) -> None:

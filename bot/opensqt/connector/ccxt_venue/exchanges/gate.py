@@ -175,6 +175,13 @@ class Gate(Dialect):
         cancelled: Json = await exchange.cancel_order(_PREFIX + client_id, symbol)
         return cancelled
 
+    async def fees(self, exchange: Any, symbol: str) -> tuple[Any, Any]:
+        # ccxt asks the wallet, which a key for futures may not.
+        market = exchange.market(symbol)
+        answer = await exchange.privateFuturesGetSettleFee({"settle": market["settleId"], "contract": market["id"]})
+        fee: Json = answer.get(market["id"]) or {}
+        return fee.get("maker_fee"), fee.get("taker_fee")
+
     async def hedged(self, exchange: Any, symbol: str) -> bool:
         account = await exchange.privateFuturesGetSettleAccounts({"settle": exchange.market(symbol)["settleId"]})
         return str(account.get("in_dual_mode", "")).lower() == "true"

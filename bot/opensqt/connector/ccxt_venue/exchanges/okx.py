@@ -158,6 +158,11 @@ class Okx(Dialect):
         await exchange.cancel_all_orders_after(seconds * 1000)
         return ""
 
+    async def fees(self, exchange: Any, symbol: str) -> tuple[Any, Any]:
+        # ccxt takes those of contracts that are margined in coins; and what is charged is negative.
+        info: Json = (await exchange.fetch_trading_fee(symbol))["info"]
+        return -decimal(info.get("makerU") or info.get("maker")), -decimal(info.get("takerU") or info.get("taker"))
+
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         config = first((await exchange.privateGetAccountConfig()).get("data"))
         rights = str(config.get("perm") or "")
