@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
-from itertools import chain
 from typing import Any
 
 import structlog
@@ -105,10 +104,8 @@ class Journal:
             rows = Rows.of(decisions, self.seq + 1)
             connection = await self._connected()
             with self._dropped_on_failure(), typed_errors(self._dsn):
-                statement = statements.append(tuple(rows.parts))
-                columns = chain.from_iterable(rows.parts.values())
                 done = await connection.fetchval(
-                    statement, self._bot_uid, self.epoch, self.seq, rows.times, rows.events, rows.actions, *columns
+                    rows.statement(), self._bot_uid, self.epoch, self.seq, *rows.parameters()
                 )
                 if not done:
                     await self._check_appended(connection, rows)

@@ -1,7 +1,7 @@
 """What one commit writes: the engine's events and actions as columns, ready for `unnest`; and what is read again."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from opensqt.engine.actions import Place
 from opensqt.engine.codec import decode_action, decode_event, encode_action, encode_event
 from opensqt.engine.events import Event, OrderFilled, OrderNotFound, OrderReported, OrderState, PlaceFailed
 from opensqt.engine.replay import Decision
+from opensqt.journal import statements
 
 NOT_FOUND = "NotFound"
 """Looked up, and the exchange has no such order."""
@@ -49,6 +50,20 @@ class Rows:
             [_text([encode_action(action) for action in actions or ()]) for _, actions in decisions],
             {name: [list(column) for column in zip(*rows, strict=True)] for name, rows in parts.items() if rows},
         )
+
+    def statement(self) -> str:
+        """The append of these rows."""
+        return statements.append(
+            len(self.events) == 1, tuple((name, len(columns[0]) == 1) for name, columns in self.parts.items())
+        )
+
+    def parameters(self) -> Iterator[Any]:
+        """Of the statement, after bot uid, epoch and last seq: arrays, but for what has one row only."""
+        logged: list[list[Any]] = [self.times, self.events, self.actions]
+        for columns in (logged, *self.parts.values()):
+            one = len(columns[0]) == 1
+            for column in columns:
+                yield column[0] if one else column
 
 
 def _placed(place: Place) -> tuple[Any, ...]:

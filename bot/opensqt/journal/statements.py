@@ -21,26 +21,26 @@ RETURNING epoch, last_seq
 
 _LOGGED = """
 WITH fence AS (
-    UPDATE opensqt.bots SET last_seq = $3 + cardinality($5::json[])
+    UPDATE opensqt.bots SET last_seq = $3 + {count}
     WHERE bot_uid = $1 AND epoch = $2 AND last_seq = $3
     RETURNING bot_uid
 ), logged AS (
     INSERT INTO opensqt.events (bot_uid, seq, epoch, time, event, actions)
     SELECT bot_uid, $3 + row.number, $2, row.time, row.event, row.actions
-    FROM fence, unnest($4::bigint[], $5::json[], $6::json[]) WITH ORDINALITY AS row (time, event, actions, number)
+    FROM fence, {events}
 )"""
 
 _PLACED = """
     INSERT INTO opensqt.orders AS known
         (bot_uid, client_id, side, price, lots, reduce_only, time_in_force, first_seq, last_seq)
-    SELECT bot_uid, row.*, $3 + cardinality($5::json[]), $3 + cardinality($5::json[])
-    FROM fence, unnest({columns}) AS row
+    SELECT bot_uid, row.*, $3 + {count}, $3 + {count}
+    FROM fence, {rows}
     ON CONFLICT (bot_uid, client_id) DO UPDATE SET last_seq = excluded.last_seq, placements = known.placements + 1
 """
 
 _REPORTED = """
     INSERT INTO opensqt.reports AS known (bot_uid, client_id, seq, status, filled)
-    SELECT bot_uid, row.* FROM fence, unnest({columns}) AS row
+    SELECT bot_uid, row.* FROM fence, {rows}
     ON CONFLICT (bot_uid, client_id) DO UPDATE
     SET seq = excluded.seq, status = excluded.status, filled = greatest(known.filled, excluded.filled)
     WHERE known.status NOT IN ('Filled', 'Cancelled', 'Rejected', 'Expired')
@@ -49,7 +49,7 @@ _REPORTED = """
 
 _FILLED = """
     INSERT INTO opensqt.fills (bot_uid, trade_id, client_id, seq, time, price, lots, fee, maker)
-    SELECT bot_uid, row.* FROM fence, unnest({columns}) AS row
+    SELECT bot_uid, row.* FROM fence, {rows}
     ON CONFLICT (bot_uid, trade_id) DO NOTHING
 """
 
@@ -60,20 +60,32 @@ PARTS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 """What an append may write beside its events: the types of its columns, and how."""
 
+_EVENTS = ("bigint", "json", "json")
+
 
 @cache
-def append(parts: tuple[str, ...]) -> str:
+def append(one_event: bool, parts: tuple[tuple[str, bool], ...]) -> str:
     """The append with these parts; each part that it has costs time, whether there is anything in it or not.
 
-    Parameters: bot uid, epoch, last seq; times, events and their actions (arrays); the columns of each part (arrays).
+    What has one row only is written without arrays, which saves a tenth of the time; that is what the booleans say.
+    Parameters: bot uid, epoch, last seq; times, events and their actions; the columns of each part.
     """
-    statement, number = _LOGGED, 7
-    for part in parts:
+    if one_event:
+        events = f"(VALUES ({_parameters(4, _EVENTS)}, 1)) AS row (time, event, actions, number)"
+    else:
+        events = f"unnest({_parameters(4, _EVENTS, '[]')}) WITH ORDINALITY AS row (time, event, actions, number)"
+    count = "1" if one_event else "cardinality($5::json[])"
+    statement, number = _LOGGED.format(events=events, count=count), 4 + len(_EVENTS)
+    for part, one_row in parts:
         types, insert = PARTS[part]
-        columns = ", ".join(f"${number + place}::{kind}[]" for place, kind in enumerate(types))
-        statement += f", {part} AS ({insert.format(columns=columns)})"
+        rows = f"(VALUES ({_parameters(number, types)}))" if one_row else f"unnest({_parameters(number, types, '[]')})"
+        statement += f", {part} AS ({insert.format(rows=f'{rows} AS row', count=count)})"
         number += len(types)
-    return f"{statement}\nSELECT count(*) FROM fence"
+    return f"{statement}\nSELECT 1 FROM fence"
+
+
+def _parameters(first: int, types: tuple[str, ...], array: str = "") -> str:
+    return ", ".join(f"${number}::{kind}{array}" for number, kind in enumerate(types, first))
 
 
 BOT = "SELECT epoch, last_seq FROM opensqt.bots WHERE bot_uid = $1"
