@@ -28,6 +28,7 @@ from opensqt_operator.names import GRIDBOTS, Key
 from opensqt_operator.options import Options
 from opensqt_operator.queue import KeyedQueue
 from opensqt_operator.resync import Resync
+from opensqt_operator.rolls import Rolls
 from opensqt_operator.status_writer import StatusWriter
 
 _log = structlog.get_logger(__name__)
@@ -54,8 +55,9 @@ class Operator:
         writer = StatusWriter(self.api, self.cache, budget)
         executor = Executor(self.api, self.cache, self.events)
         self._gridbot = GridBotReconciler(
-            api=self.api, cache=self.cache, executor=executor, writer=writer, lines=self.bots, options=options
-        )
+            api=self.api, cache=self.cache, executor=executor, writer=writer, lines=self.bots, options=options,
+            rolls=Rolls(self.cache, options.max_concurrent_rolls, self.queue.add),
+        )  # fmt: skip
         self._connector = ConnectorReconciler(
             api=self.api, cache=self.cache, executor=executor, writer=writer, lines=self.connectors, options=options
         )
@@ -223,6 +225,13 @@ def _log_as(form: str) -> None:
     show_default=True,
     type=click.FloatRange(min=1),
     help="Requests to the API server.",
+)
+@click.option(
+    "--max-concurrent-rolls",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Bots that an upgrade restarts at the same time.",
 )
 @click.option("--log-format", default="json", show_default=True, type=click.Choice(["json", "console"]))
 @click.option(

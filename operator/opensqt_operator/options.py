@@ -22,4 +22,6 @@ class Options:
     status_interval: float = 1.0
     status_writes_per_second: float = 20.0
     requests_per_second: float = 100.0
+    max_concurrent_rolls: int = 1
+    """How many bots may be restarted at once by an upgrade of the operator."""
     kubeconfig: Path | None = None

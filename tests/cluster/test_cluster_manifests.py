@@ -81,6 +81,25 @@ def test_namespaced_install_needs_no_cluster_role_for_the_operator() -> None:
     assert {"--namespace=trading", "--namespace=lab"} <= set(arguments)
 
 
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        ((), [5432]),
+        (("journal.dsn=postgresql://me:p@ss:1@db.example.org/opensqt",), [5432]),
+        (("journal.dsn=postgresql://me:p@ss:1@db.example.org:6432/opensqt?sslmode=require",), [6432]),
+        (("journal.dsn=postgresql://[fd00::1]:6432/opensqt",), [6432]),
+        (("journal.dsn=postgresql://me:pass@a:1234\\,b:5678/opensqt",), [1234, 5678]),
+        (("networkPolicies.databasePorts={6432,6433}",), [6432, 6433]),
+    ],
+)
+def test_bots_may_reach_the_port_of_their_database(values: tuple[str, ...], ports: list[int]) -> None:
+    settings = [word for value in ("networkPolicies.enabled=true", *values) for word in ("--set", value)]
+    policies = [each for each in _rendered(*settings) if each["metadata"]["name"] == "opensqt-bots"]
+    assert policies
+    for policy in policies:
+        assert policy["spec"]["egress"][1]["ports"] == [{"port": port} for port in ports]
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Job"])
 def test_pods_keep_to_the_restricted_standard(installed: Envtest, kind: str) -> None:
     """A namespace that enforces the restricted Pod Security Standard warns of none of our Pods."""

@@ -79,7 +79,7 @@ async def told(world: World, folder: Path, *, kill_after: int) -> tuple[dict[str
         return end, len(proxy.writes)
 
 
-_SHARDS = 4
+_SHARDS = 2
 
 
 @pytest.mark.timeout(1800)

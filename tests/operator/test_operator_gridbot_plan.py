@@ -13,10 +13,11 @@ from opensqt_operator.gridbot.lifecycle import order_for
 from opensqt_operator.gridbot.observation import Observation
 from opensqt_operator.gridbot.plan import plan
 from opensqt_operator.gridbot.resources import bot_pod, process_hash
-from opensqt_operator.gridbot.status import state, status, urgent_part
+from opensqt_operator.gridbot.status import news, state, status, urgent_part
 from opensqt_operator.lines import Contact
 from opensqt_operator.names import PODS
 from opensqt_operator.options import Options
+from opensqt_operator.rolls import upgrading
 from opensqt_operator.steps import Announce, Apply, Delete, HoldOn, LetGo, Plan, Tell
 from tests.operator.kube_client import Object
 from tests.operator.world import bot_manifest
@@ -154,6 +155,51 @@ def test_other_edits_roll_the_very_pod_that_was_seen(edit: Object) -> None:
     p = plan(observe(gridbot(generation=2, **edit), live_pod(gridbot()), report=report()))
     assert p.steps == (Delete(PODS, "grid-bot", "pod-uid"),)
     assert p.reason == "Rolling"
+
+
+def trading(raw: Object) -> Object:
+    condition = {"type": "Ready", "status": "True", "reason": "Trading", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    return raw | {"status": {"conditions": [condition], "pod": "grid-bot", "epoch": 1}}
+
+
+def test_an_upgrade_of_what_trades_takes_turns() -> None:
+    newer = Options(namespaces=(), image="bot:2")
+    raw = trading(gridbot())
+    waits = plan(observe(raw, live_pod(raw), report=report(), options=newer, ahead="ns/other (CrashLoopBackOff)"))
+    assert (waits.steps, waits.reason) == ((), "UpgradeWaiting")
+    assert "ns/other (CrashLoopBackOff)" in waits.message
+    turn = plan(observe(raw, live_pod(raw), report=report(), options=newer))
+    assert (kinds(turn), turn.reason) == ([Delete], "Upgrading")
+
+
+def test_a_bot_that_waits_for_its_upgrade_hears_of_its_spec() -> None:
+    newer = Options(namespaces=(), image="bot:2")
+    edited = trading(gridbot(generation=2, state="Paused"))
+    waits = plan(observe(edited, live_pod(gridbot()), report=report(), options=newer, ahead="ns/other"))
+    assert kinds(waits) == [Tell]
+
+
+def test_an_edit_never_waits_for_an_upgrade_and_neither_does_what_does_not_trade() -> None:
+    newer = Options(namespaces=(), image="bot:2")
+    edited = trading(gridbot(generation=2, leverage=3))
+    p = plan(observe(edited, live_pod(gridbot()), report=report(), options=newer, ahead="ns/other"))
+    assert (kinds(p), p.reason) == ([Delete], "Rolling")
+    raw = gridbot()
+    p = plan(observe(raw, live_pod(raw), options=newer, ahead="ns/other"))
+    assert (kinds(p), p.reason) == ([Delete], "Rolling")
+
+
+def test_an_upgrade_lasts_until_the_bot_is_ready_again() -> None:
+    raw = with_progress(gridbot(), "Upgrading")
+    broken = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 1}}}
+    o = observe(raw, live_pod(raw, container=broken))
+    after = status(o, plan(o))
+    assert upgrading(after)
+    assert [one.reason for one in news(o.previous, after)] == ["UpgradeStopped"]
+    again = observe(raw | {"status": after.to_json_object()}, live_pod(raw, container=broken))
+    assert news(again.previous, status(again, plan(again))) == []
+    up = observe(raw, live_pod(raw), report=report())
+    assert not upgrading(status(up, plan(up)))
 
 
 def test_another_image_of_the_operator_rolls_only_bots_without_one_of_their_own() -> None:

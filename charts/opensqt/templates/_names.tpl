@@ -48,6 +48,16 @@ capabilities: {drop: [ALL]}
 {{- if and .Values.journal.postgres.enabled (not .Values.journal.dsn) }}true{{ end }}
 {{- end }}
 
+{{/* Ports of the databases that bots may reach, as a policy's JSON list. */}}
+{{- define "opensqt.databasePorts" -}}
+{{- $hosts := regexReplaceAll "^[a-z]+://(.*@)?" .Values.journal.dsn "" | splitList "/" | first }}
+{{- $ports := list }}
+{{- range .Values.networkPolicies.databasePorts | default (regexFindAll ":[0-9]+(,|$)" $hosts -1) | default (list 5432) }}
+{{- $ports = append $ports (dict "port" (toString . | trimAll ":," | int)) }}
+{{- end }}
+{{- $ports | toJson }}
+{{- end }}
+
 {{/* The namespaces that get the journal's Secret, as a JSON list. */}}
 {{- define "opensqt.journalNamespaces" -}}
 {{ prepend .Values.journal.namespaces .Release.Namespace | uniq | toJson }}

@@ -1,11 +1,13 @@
 """A GridBot's conditions: one pure function for each, a chain of reasons where the first that holds is the answer."""
 
 from opensqt.api.gridbot import GridBot, RunState
+from opensqt.api.meta import ConditionStatus
 from opensqt.bot.v1 import bot_pb2
 from opensqt_operator.conditions import Verdict, false, true, unknown
 from opensqt_operator.gridbot.observation import Observation, connector_verdict
 from opensqt_operator.names import pod_name
 from opensqt_operator.pod_state import Stage
+from opensqt_operator.rolls import UPGRADING, upgrading
 from opensqt_operator.steps import Plan
 from opensqt_operator.validation import InvalidSpecError
 
@@ -21,9 +23,13 @@ _BLOCKED = frozenset({"NameTaken", "ConnectorNotFound", "ConnectorDeleting"})
 
 def verdicts(o: Observation, plan: Plan) -> dict[str, Verdict]:
     """All of them, in the order in which they are shown."""
+    is_ready, on_its_way = ready(o, plan), progressing(o, plan)
+    if upgrading(o.previous) and is_ready.status != ConditionStatus.TRUE and not o.deleting:
+        # Until it is Ready: others wait for it, also under the next operator.
+        on_its_way = true(UPGRADING, on_its_way.message or is_ready.message)
     return {
-        "Ready": ready(o, plan),
-        "Progressing": progressing(o, plan),
+        "Ready": is_ready,
+        "Progressing": on_its_way,
         "Degraded": degraded(o),
         "ConnectorReady": connector_ready(o),
         "EntriesAllowed": entries_allowed(o),

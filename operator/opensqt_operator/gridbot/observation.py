@@ -47,6 +47,8 @@ class Observation:
     """When this process first saw that it is being deleted."""
     last_pod: Object | None = None
     """Where there is no Pod now: the last state of the one that was, as its deletion told it."""
+    ahead: str = ""
+    """The bots that are upgraded before this one."""
     trouble: Verdict | None = None
     """What the API server or the bot refused when the plan was last carried out."""
 

@@ -1,14 +1,17 @@
 """What is to be done for a GridBot: pure, from an observation."""
 
 from opensqt.api.gridbot import DeletionPolicy, GridBot
+from opensqt.api.live import fixed_differences
+from opensqt.api.meta import ConditionStatus
 from opensqt_operator.conditions import find
 from opensqt_operator.drift import first_difference
 from opensqt_operator.gridbot.lifecycle import needs_telling, order_for, plan_deletion
 from opensqt_operator.gridbot.observation import Observation, connector_verdict
-from opensqt_operator.gridbot.resources import bot_pod, process_hash, repaired
+from opensqt_operator.gridbot.resources import bot_pod, process_hash, repaired, started_with
 from opensqt_operator.names import PODS, Object, pod_name
 from opensqt_operator.ownership import Ownership, ownership
 from opensqt_operator.pod_state import PodState, Stage
+from opensqt_operator.rolls import UPGRADING, upgrading
 from opensqt_operator.steps import Announce, Apply, Delete, HoldOn, LetGo, Plan, Step, Tell
 from opensqt_operator.validation import InvalidSpecError
 
@@ -17,6 +20,9 @@ REPLACE_AFTER = 10.0
 LOOK_AGAIN = 30.0
 """How often is looked at what no event brings back: a bot that does not answer, a Pod that is in the way."""
 _ROLLING, _REPLACING, _CREATING = "Rolling", "Replacing", "Creating"
+WAITING = "UpgradeWaiting"
+_RESTARTS = {_ROLLING, _REPLACING, UPGRADING}
+"""Reasons of Progressing that tell, when the Pod is made again, why."""
 
 
 def plan(o: Observation) -> Plan:
@@ -65,6 +71,8 @@ def _why_created(o: Observation) -> Announce:
     name = pod_name(o.name)
     if before is not None and before.reason == _ROLLING:
         return Announce("Rolled", f"Pod {name} restarted with the new spec")
+    if before is not None and before.reason == UPGRADING:
+        return Announce("Upgraded", f"Pod {name} restarted as this version of the operator makes it")
     if before is not None and before.reason == _REPLACING:
         return Announce("Replaced", f"Pod {name} was made again after it had failed", warning=True)
     if o.previous.pod:
@@ -72,15 +80,24 @@ def _why_created(o: Observation) -> Announce:
     return Announce("Created", f"created Pod {name}")
 
 
-def _keep(o: Observation, bot: GridBot, pod: Object, state: PodState) -> Plan:  # noqa: PLR0911 - a chain of reasons
+def _why_outdated(o: Observation, bot: GridBot, pod: Object) -> str:
+    """A new spec rolls a bot at once, and so does anything where it does not trade; else the operator takes turns."""
+    started = started_with(pod)
+    edited = started is not None and bool(fixed_differences(started[1], bot.spec))
+    ready = find(o.previous.conditions, "Ready")
+    trades = ready is not None and ready.status == ConditionStatus.TRUE
+    return _ROLLING if edited or not (trades or upgrading(o.previous)) else UPGRADING
+
+
+def _keep(o: Observation, bot: GridBot, pod: Object, state: PodState) -> Plan:
     name = pod_name(o.name)
     wanted = bot_pod(o.raw, bot, o.options)
     outdated = process_hash(wanted) != process_hash(pod)
     if state.stage is Stage.TERMINATING:
         before = find(o.previous.conditions, "Progressing")
-        reason = before.reason if before is not None and before.reason in {_ROLLING, _REPLACING} else state.reason
+        reason = before.reason if before is not None and before.reason in _RESTARTS else state.reason
         # An instance that died before it wrote why has left this: the Pod is of an earlier spec.
-        reason = _ROLLING if outdated else reason
+        reason = _why_outdated(o, bot, pod) if outdated else reason
         return Plan(reason=reason, message=state.message, progressing=True, look_again=30.0)
     if state.stage is Stage.FINISHED:
         wait = REPLACE_AFTER - (o.now - state.created).total_seconds()
@@ -88,26 +105,39 @@ def _keep(o: Observation, bot: GridBot, pod: Object, state: PodState) -> Plan:  
         if wait > 0:
             return Plan(reason=_REPLACING, message=message, progressing=True, look_again=wait)
         return Plan((Delete(PODS, name, state.uid),), _REPLACING, message, progressing=True)
-    if outdated:
+    if outdated and _why_outdated(o, bot, pod) == _ROLLING:
         return Plan(
             (Delete(PODS, name, state.uid),), _ROLLING, "restarting the bot with the new spec", progressing=True
         )
+    if outdated and not o.ahead:
+        message = "restarting the bot as this version of the operator makes it"
+        return Plan((Delete(PODS, name, state.uid),), UPGRADING, message, progressing=True)
+    return _stay(o, bot, pod, state, wanted if not outdated else None)
+
+
+def _stay(o: Observation, bot: GridBot, pod: Object, state: PodState, wanted: Object | None) -> Plan:
+    """The running Pod stays; it is `wanted` that it be, or None where it is to be another and has to wait for that."""
     steps: list[Step] = []
+    name = pod_name(o.name)
     holds = bot.spec.deletion_policy is not DeletionPolicy.ORPHAN
     if holds != o.held:
         steps.append(HoldOn() if holds else LetGo())
-    wanted = repaired(wanted, pod)
-    difference = first_difference(wanted, pod)
-    if difference is not None:
-        steps += [
-            Apply(PODS, wanted),
-            Announce("DriftRepaired", f"{difference} of Pod {name} was changed by hand", warning=True),
-        ]
-        return Plan(tuple(steps), "RepairingDrift", f"putting {difference} of Pod {name} back", progressing=True)
+    if wanted is not None:
+        wanted = repaired(wanted, pod)
+        difference = first_difference(wanted, pod)
+        if difference is not None:
+            steps += [
+                Apply(PODS, wanted),
+                Announce("DriftRepaired", f"{difference} of Pod {name} was changed by hand", warning=True),
+            ]
+            return Plan(tuple(steps), "RepairingDrift", f"putting {difference} of Pod {name} back", progressing=True)
     order = order_for(o, bot.spec)
     if needs_telling(o, order):
         steps.append(Tell(order))
         return Plan(tuple(steps), "Configuring", f"telling the bot generation {o.generation}", progressing=True)
+    if wanted is None:
+        message = f"to be restarted as this version of the operator makes it, after {o.ahead}"
+        return Plan(tuple(steps), WAITING, message, progressing=True, look_again=LOOK_AGAIN)
     if state.stage is not Stage.RUNNING or not o.contact.up:
         reason, look_again = ("BotUnreachable", LOOK_AGAIN) if o.unreachable else ("Starting", o.patience)
         progressing = not o.unreachable and not state.broken

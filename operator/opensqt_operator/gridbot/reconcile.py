@@ -11,13 +11,14 @@ from opensqt_operator.conditions import Verdict, false
 from opensqt_operator.executor import Executor
 from opensqt_operator.gridbot import status as gridbot_status
 from opensqt_operator.gridbot.observation import Observation
-from opensqt_operator.gridbot.plan import plan
+from opensqt_operator.gridbot.plan import WAITING, plan
 from opensqt_operator.gridbot.resources import bot_address
 from opensqt_operator.lines import Contact, Lines
 from opensqt_operator.names import CONNECTORS, GRIDBOTS, PODS, Key, Object, pod_name
 from opensqt_operator.options import Options
 from opensqt_operator.pod_state import Stage
 from opensqt_operator.queue import TryAgainError
+from opensqt_operator.rolls import UPGRADING, Rolls
 from opensqt_operator.status_writer import StatusWriter
 from opensqt_operator.steps import LetGo, Plan
 
@@ -37,10 +38,12 @@ class GridBotReconciler:
         writer: StatusWriter,
         lines: Lines[BotLine],
         options: Options,
+        rolls: Rolls,
     ) -> None:
         self._api, self._cache, self._executor, self._writer = api, cache, executor, writer
         self._lines = lines
         self._options = options
+        self._rolls = rolls
         self._deleting_since: dict[Key, tuple[str, datetime]] = {}
         self._trouble: dict[Key, Verdict] = {}
 
@@ -68,6 +71,7 @@ class GridBotReconciler:
             if o is None:
                 return None
             after = gridbot_status.status(o, p)
+            self._rolls.note(o.raw, after)
             again = await self._writer.write(GRIDBOTS, o.raw, o.previous, after, gridbot_status.urgent_part)
             if again is None:
                 await self._executor.carry_out(GRIDBOTS, o.raw, tuple(gridbot_status.news(o.previous, after)))
@@ -80,6 +84,11 @@ class GridBotReconciler:
 
     async def _carry_out(self, key: Key, o: Observation, p: Plan) -> tuple[Observation | None, Plan]:
         """Take the plan's steps; what is then observed, and the plan that the status speaks of."""
+        if p.reason == WAITING:
+            self._rolls.wait(key)
+        elif p.reason == UPGRADING:
+            # Before anything else can run: what another key sees from here on counts this one.
+            self._rolls.begin(key)
         if not p.steps:
             if self._trouble.pop(key, None) is not None:
                 o = self._observe(key) or o
@@ -91,6 +100,7 @@ class GridBotReconciler:
         else:
             self._trouble.pop(key, None)
             if o.deleting and any(isinstance(step, LetGo) for step in p.steps):
+                self._rolls.forget(key)
                 return None, p
         after = self._observe(key)
         if after is None:
@@ -164,6 +174,7 @@ class GridBotReconciler:
             options=self._options,
             last_pod=self._cache.last_pod(key.namespace, pod_name(key.name)) if pod is None else None,
             deleting_since=self._noticed_deletion(key, raw, now),
+            ahead=self._rolls.ahead(key),
             trouble=self._trouble.get(key),
         )
 
@@ -190,4 +201,5 @@ class GridBotReconciler:
         self._lines.close(key)
         self._trouble.pop(key, None)
         self._deleting_since.pop(key, None)
+        self._rolls.forget(key)
         self._writer.forget(key)

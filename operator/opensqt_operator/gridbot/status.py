@@ -1,11 +1,13 @@
 """A GridBot's status: pure, from an observation and the plan that was made from it."""
 
 from opensqt.api.gridbot import GridBotStatus
+from opensqt.api.meta import ConditionStatus
 from opensqt.api.report import STATES, with_report
-from opensqt_operator.conditions import with_times
+from opensqt_operator.conditions import find, with_times
 from opensqt_operator.gridbot.conditions import verdicts
 from opensqt_operator.gridbot.observation import Observation
 from opensqt_operator.pod_state import Stage
+from opensqt_operator.rolls import upgrading
 from opensqt_operator.steps import Announce, Plan
 
 
@@ -46,11 +48,24 @@ def urgent_part(status: GridBotStatus) -> object:
 def news(before: GridBotStatus, after: GridBotStatus) -> list[Announce]:
     """What a new status says that people want to hear of, and the bot has no Event for."""
     reached = {limit.name for limit in before.limits if limit.reached}
-    return [
+    return _upgrade_news(before, after) + [
         Announce("LimitReached", f"{limit.name}: {limit.used} of {limit.limit}: no further entries", warning=True)
         for limit in after.limits
         if limit.reached and limit.name not in reached
     ]
+
+
+def _upgrade_news(before: GridBotStatus, after: GridBotStatus) -> list[Announce]:
+    degraded = find(after.conditions, "Degraded")
+    if degraded is None or not _stuck(after) or _stuck(before):
+        return []
+    why = f"{degraded.reason}: {degraded.message}"
+    return [Announce("UpgradeStopped", f"no other bot is upgraded until this one is Ready: {why}", warning=True)]
+
+
+def _stuck(status: GridBotStatus) -> bool:
+    degraded = find(status.conditions, "Degraded")
+    return upgrading(status) and degraded is not None and degraded.status == ConditionStatus.TRUE
 
 
 def state(o: Observation, plan: Plan) -> str:  # noqa: PLR0911 - a chain of reasons
