@@ -5,6 +5,7 @@ down                takes away what `up` made
 images              builds the two images
 prepare             builds what the tests need and this machine can, so that they wait for no build
 manifests [--check] renders the chart into manifests/, or says how they differ
+share               makes the cluster of the end-to-end tests ready, and keeps it until its input ends
 binaries [envtest]  builds the parts of a cluster that are missing, all or those of an envtest
 """
 
@@ -12,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.cluster import binaries, engine, images, kind, manifests, release
+from tests.cluster import binaries, engine, images, kind, manifests, release, shared
 from tests.cluster.binaries import BuildError
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.progress import progress
@@ -85,6 +86,9 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write(f"{built.operator}\n{built.bot}\n")
         case ["prepare"]:
             prepare()
+        case ["share"]:
+            with shared.joined(shared.session_id()):
+                sys.stdin.read()
         case ["manifests"]:
             manifests.write()
         case ["manifests", "--check"]:

@@ -4,14 +4,18 @@
 """
 
 import os
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.cluster import binaries, shared
+from tests.cluster import binaries, kind, shared
 from tests.cluster.envtest import Envtest
 
+_cluster: list[subprocess.Popen[bytes]] = []
+"""The process that makes the shared cluster, in the session's controller."""
 PARTS = ("envtest", "kind")
 """The markers that name what a test needs from the machine."""
 
@@ -57,8 +61,22 @@ def pytest_configure(config: pytest.Config) -> None:
     shared.session_id()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: object, ids: Sequence[str]) -> None:
+    """Have the shared cluster made beside the first tests, so that nobody waits for it."""
+    if _cluster or not any(one.startswith("tests/e2e/") for one in ids) or kind.unavailable() is not None:
+        return
+    command = [sys.executable, "-m", "tests.cluster", "share"]
+    # Where it fails, the first test that needs the cluster tries again, and says why.
+    _cluster.append(
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    )
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Delete the cluster that this session's workers shared (`OPENSQT_KEEP_CLUSTER=1` keeps it for the next one)."""
+    for process in _cluster:
+        process.communicate()
     if not hasattr(session.config, "workerinput") and not os.environ.get("OPENSQT_KEEP_CLUSTER"):
         shared.remove(shared.session_id())
 

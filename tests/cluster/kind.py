@@ -45,8 +45,11 @@ def exists(name: str) -> bool:
     return name in _kind("get", "clusters").split()
 
 
-def up(name: str) -> Path:
+def up(name: str, *kubelet: str) -> Path:
     """Create the cluster `name` where there is none, and wait until its node is Ready.
+
+    Args:
+        kubelet: lines of YAML for its kubelet's configuration.
 
     Returns:
         Its kubeconfig.
@@ -67,7 +70,9 @@ def up(name: str) -> Path:
     if image == _NODE_IMAGE:
         # It carries a network of its own, for one node, and runs where the host still has cgroup v1.
         config["networking"] = {"disableDefaultCNI": True, "ipFamily": "ipv4"}
-        config["kubeadmConfigPatches"] = ["kind: KubeletConfiguration\nfailCgroupV1: false\n"]
+        kubelet = ("failCgroupV1: false", *kubelet)
+    if kubelet:
+        config["kubeadmConfigPatches"] = ["\n".join(("kind: KubeletConfiguration", *kubelet, ""))]
     progress(f"creating the kind cluster {name}")
     _kind(
         "create", "cluster", "--name", name, "--kubeconfig", str(kubeconfig(name)), "--wait", "180s", "--config", "-",

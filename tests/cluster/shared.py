@@ -3,11 +3,12 @@
 import fcntl
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from tests.cluster import images, kind, release
+from tests.cluster import engine, images, kind, release
 from tests.cluster.binaries import CACHE
 from tests.cluster.images import Images
 from tests.cluster.kubectl import Kubectl
@@ -15,6 +16,8 @@ from tests.cluster.kubectl import Kubectl
 NAME = "opensqt-e2e"
 TEST_LABEL = "opensqt.io/test=true"
 """On the namespaces of tests."""
+_SOON = ("featureGates: {KubeletCrashLoopBackOffMax: true}", 'crashLoopBackOff: {maxContainerRestartPeriod: "1s"}')
+"""What tests kill is started again at once, the third time too."""
 _MADE = CACHE / "e2e-made"
 """Who made the cluster ready, and with which images."""
 
@@ -54,10 +57,13 @@ def remove(session: str) -> None:
 
 
 def _make(session: str) -> Cluster:
-    kubectl = Kubectl(kind.up(NAME))
+    engine.start()
+    with ThreadPoolExecutor() as pool:
+        building = pool.submit(images.build)
+        kubectl = Kubectl(kind.up(NAME, *_SOON))
+        built = building.result()
     # What a session left that was killed.
     kubectl("delete", "namespaces", "-l", TEST_LABEL, "--wait=false")
-    built = images.build()
     kind.load(NAME, built.operator, built.bot)
     release.install(kubectl, built, "journal.postgres.persistence.enabled=false")
     _MADE.write_text(f"{session} {built.operator} {built.bot}")

@@ -1,11 +1,13 @@
 """A namespace of the shared cluster for one test: manifests in, conditions out, and processes to kill."""
 
+import gzip
 import json
 import subprocess
 import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -201,6 +203,18 @@ def candles(name: str, file: Path) -> Object:
         "metadata": metadata,
         "binaryData": {"candles.csv.gz": made.stdout},
     }
+
+
+def falling(folder: Path) -> Path:
+    """Candles of a price that falls and falls, by 5 a minute for five days, as a file in `folder`."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    lines = ["timestamp,open,high,low,close,volume"]
+    for minute in range(7000):
+        price = 40000 - 5 * minute
+        lines.append(f"{start + timedelta(minutes=minute):%Y-%m-%d %H:%M:%S},{price},{price},{price - 5},{price - 5},5")
+    path = folder / "falling.csv.gz"
+    path.write_bytes(gzip.compress("\n".join([*lines, ""]).encode()))
+    return path
 
 
 _CONNECTOR: Object = {

@@ -86,7 +86,8 @@ def test_an_unreachable_database_is_named(lab: Lab) -> None:
     lab.apply(
         connector(MODEL),
         _secret({"dsn": "postgresql://grid:swordfish@127.0.0.1:1/none"}, "elsewhere"),
-        bot(journal={"dsnSecretRef": {"name": "elsewhere"}}),
+        # It can never wind down.
+        bot(journal={"dsnSecretRef": {"name": "elsewhere"}}, deletionTimeoutSeconds=10),
     )
     _until_says(lab, "gridbot", "grid", "Ready", "127.0.0.1")
     assert "swordfish" not in lab.run("get", "gridbots,events,pods", "-o", "yaml").stdout
