@@ -175,6 +175,12 @@ def test_fixed_fields_are_fields(path: str) -> None:
         schema = definitions.get(schema.get("$ref", "").rpartition("/")[2], schema)
 
 
+def test_what_a_bot_subscribes_to_cannot_change_live() -> None:
+    old = GridBotSpec.model_validate(spec())
+    monitor = {"symbols": ["ETH/USDT:USDT"]}
+    assert fixed_differences(old, GridBotSpec.model_validate(spec(marketMonitor=monitor))) == ["spec.marketMonitor"]
+
+
 def test_what_cannot_change_live_is_named() -> None:
     old = GridBotSpec.model_validate(spec())
     live = GridBotSpec.model_validate(

@@ -161,8 +161,8 @@ class Order(Model):
 
 
 class GridBotSpec(Model):
-    """What the bot is to do. Changes to its leverage, spacing, orders, resources and image restart it safely; all else
-    reaches it live."""
+    """What the bot is to do. Changes to its leverage, spacing, orders, market monitor, resources and image restart it
+    safely; all else reaches it live."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         immutable("symbol", "delete the bot and create another"),

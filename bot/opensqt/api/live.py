@@ -1,6 +1,7 @@
 """Which fields of a GridBot's spec restart its bot; all others reach it while it runs. Operator and bot read this list.
 
-A field is here because the process takes it at its start (what it is made of, what it sets at the exchange), or because
+A field is here because the process takes it at its start (what it is made of, what it sets at the exchange or
+subscribes to), or because
 the orders in the market are made of it.
 """
 
@@ -9,7 +10,18 @@ from typing import Any
 from opensqt.api.gridbot import GridBotSpec
 
 FIXED_FIELDS = frozenset(
-    {"connectorRef", "symbol", "side", "leverage", "grid.spacing", "order", "journal", "resources", "image"}
+    {
+        "connectorRef",
+        "symbol",
+        "side",
+        "leverage",
+        "grid.spacing",
+        "order",
+        "marketMonitor",
+        "journal",
+        "resources",
+        "image",
+    }
 )
 
 
