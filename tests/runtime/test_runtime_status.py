@@ -177,7 +177,7 @@ def test_fixed_fields_are_fields(path: str) -> None:
 
 def test_what_a_bot_subscribes_to_cannot_change_live() -> None:
     old = GridBotSpec.model_validate(spec())
-    monitor = {"symbols": ["ETH/USDT:USDT"]}
+    monitor = {"symbols": ["ETH/USDT:USDT"], "recoveryThreshold": 1}
     assert fixed_differences(old, GridBotSpec.model_validate(spec(marketMonitor=monitor))) == ["spec.marketMonitor"]
 
 

@@ -1,8 +1,7 @@
 """Which fields of a GridBot's spec restart its bot; all others reach it while it runs. Operator and bot read this list.
 
-A field is here because the process takes it at its start (what it is made of, what it sets at the exchange or
-subscribes to), or because
-the orders in the market are made of it.
+A field is here because the process takes it at its start (what it is made of, what it sets at the exchange, what it
+subscribes to), or because the orders in the market are made of it.
 """
 
 from typing import Any
