@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from opensqt.api.barriers import Barriers
 from opensqt.api.meta import Condition, ConnectorRef, Journal, ObjectMeta, Resources
 from opensqt.api.risk import CircuitBreaker, MarketMonitor, RiskLimits
 from opensqt.api.risk_status import BreakerStatus, GateStatus, LimitStatus, MonitorStatus
@@ -217,6 +218,7 @@ class GridBotSpec(Model):
     market_monitor: MarketMonitor | None = Field(
         default=None, description="Stops entries while the whole market falls; absent: off."
     )
+    barriers: Barriers = Barriers()
     journal: Journal = Journal()
     resources: Resources = Field(default=Resources(), description="Resources of the bot's container.")
     image: str | None = Field(default=None, max_length=512, description="Another image than the operator's default.")

@@ -194,13 +194,22 @@ class ExchangeClient:
             yield Message(message.sequence, wire.position_from_proto(message.position) if known else None)
 
     async def advance(
-        self, bot_uid: str, symbol: str, client_id_prefix: str, step: int, quiet: tuple[Decimal, Decimal] | None
+        self,
+        bot_uid: str,
+        symbol: str,
+        client_id_prefix: str,
+        step: int,
+        quiet: tuple[Decimal, Decimal] | None,
+        *,
+        wake_us: int = 0,
     ) -> Step:
-        """The step after `step`; prices strictly within `quiet` may be left out, `None` wants every one.
+        """The step after `step`; prices strictly within `quiet` may be left out, `None` wants every one. The first
+        price at `wake_us` or later comes in any case; 0 is never.
 
         The same step may be asked for again: the market moves on only when every bot has asked.
         """
         request = paper_pb2.AdvanceRequest(bot_uid=bot_uid, symbol=symbol, client_id_prefix=client_id_prefix, step=step)
+        request.wake_us = wake_us
         if quiet is not None:
             request.quiet_above, request.quiet_below = (f"{price:f}" for price in quiet)
         answer = await self._ask(self._lockstep.Advance, request, deadline=60)

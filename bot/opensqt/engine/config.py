@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from opensqt.api.barriers import BarrierAction
 from opensqt.api.gridbot import GridBotSpec
 from opensqt.api.gridbot import Side as GridSide
 from opensqt.api.interval import Interval
@@ -63,6 +64,12 @@ class EngineConfig:
     max_daily_loss: int = 0
     max_daily_loss_ppm: int = 0
     monitor: MonitorConfig | None = None
+    take_profit: int = 0
+    stop_loss: int = 0
+    take_profit_price: int = 0
+    stop_loss_price: int = 0
+    time_limit: int = 0
+    barrier_action: BarrierAction = BarrierAction.CLOSE_POSITION
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -88,6 +95,7 @@ class EngineConfig:
     def from_spec(cls, spec: GridBotSpec, market: Market) -> "EngineConfig":
         """The spec in the market's integers. Limits are rounded down, so that none grows."""
         spacing, limits, breaker = spec.grid.spacing, spec.risk_limits, spec.circuit_breaker
+        barriers = spec.barriers
         zero = Decimal(0)
         return cls(
             step=market.to_ticks(spacing.arithmetic or zero),
@@ -107,6 +115,12 @@ class EngineConfig:
             max_drawdown_ppm=int((breaker.max_drawdown_percent or zero) * PPM / 100),
             cooldown=breaker.cooldown_seconds * 1_000_000,
             reset_token=breaker.reset_token,
+            take_profit=to_money(barriers.take_profit or zero),
+            stop_loss=to_money(barriers.stop_loss or zero),
+            take_profit_price=market.to_ticks(barriers.take_profit_price or zero),
+            stop_loss_price=market.to_ticks(barriers.stop_loss_price or zero),
+            time_limit=(barriers.time_limit_seconds or 0) * 1_000_000,
+            barrier_action=barriers.then,
             side=spec.side,
             trail_up=spec.grid.trailing.up,
             trail_down=spec.grid.trailing.down,

@@ -1,5 +1,6 @@
 """Which prices have no consequence, and when the engine wants to be woken: an idle decision is two comparisons."""
 
+from opensqt.engine import barriers
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
@@ -21,6 +22,7 @@ def next_wake(state: State, after: int) -> int | None:
     times = _due(state)
     if state.config is not None:
         times += [state.breaker.resets_at(state.config), state.breaker.next_day(state.config)]
+        times.append(barriers.due(state, state.config))
         if state.config.monitor is not None:
             times += state.monitor.wakes(state.config.monitor)
     return min((time for time in times if time > after), default=None)
@@ -47,6 +49,12 @@ class _Bounds:
     def below(self, price: int) -> None:
         self.high = price if self.high is None else min(self.high, price)
 
+    def within(self, low: int | None, high: int | None) -> None:
+        if low is not None:
+            self.above(low)
+        if high is not None:
+            self.below(high)
+
     def before(self, side: Side, price: int) -> None:
         """Only prices that are worse for this side than this one are quiet."""
         (self.below if side is Side.LONG else self.above)(price)
@@ -69,6 +77,7 @@ def quiet_band(state: State, market: Market, now: int) -> Band:
         _trigger(bounds, state)
     _orders(bounds, state)
     _drawdown(bounds, state, market, config)
+    bounds.within(*barriers.quiet_bounds(state, market, config))
     return bounds.low, bounds.high
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from opensqt.engine.alarms import close_breaker
+from opensqt.engine import barriers
 from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import Configured
 from opensqt.engine.ladder import Ladder
@@ -23,7 +24,7 @@ def on_configured(turn: Turn, event: Configured) -> None:
     if event.generation < state.generation and state.config is not None:
         return
     if event.generation == state.generation and state.config is not None:
-        if event.goal is state.goal:
+        if event.goal is state.wanted:
             return
     else:
         if state.config is None or _extent(state.config) != _extent(event.config):
@@ -35,7 +36,9 @@ def on_configured(turn: Turn, event: Configured) -> None:
         for slot in state.slots.by_number.values():
             slot.refused = False
         _reset_by_token(turn, event.config)
-    state.goal = event.goal
+        barriers.configure(state, event.config)
+    state.wanted = event.goal
+    state.goal = barriers.goal_in_force(state, state.config or event.config)
     state.wound_down = False
     unhalt(turn)
     turn.changed = True

@@ -68,12 +68,28 @@ class Funding:
 
 
 @dataclass(slots=True)
+class Barriers:
+    """The barrier that was reached, if any, and when; microseconds."""
+
+    terms: list[int] = field(default_factory=list)
+    """What the spec said of them when they came into force."""
+    since: int = 0
+    """When the grid began under these terms."""
+    reached: str = ""
+    message: str = ""
+    at: int = 0
+
+
+@dataclass(slots=True)
 class State:
     """Durable: the same after the same log of events. Prices in ticks, money, microseconds; 0 where unknown."""
 
     epoch: int = 0
     generation: int = 0
     goal: Goal = Goal.RUN
+    """The goal in force: the spec's, or what a barrier has made of it."""
+    wanted: Goal = Goal.RUN
+    """The spec's goal."""
     config: EngineConfig | None = None
     time: int = 0
     """When it last changed; time goes on from here, also where an event comes late and is older."""
@@ -105,6 +121,7 @@ class State:
     strangers: list[str] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     funding: Funding = field(default_factory=Funding)
+    barriers: Barriers = field(default_factory=Barriers)
     breaker: Breaker = field(default_factory=Breaker)
     slots: Slots = field(default_factory=Slots)
     orders: Orders = field(default_factory=Orders)

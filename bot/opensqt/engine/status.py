@@ -84,9 +84,7 @@ def _phase(state: State, gate: tuple[GateView, ...]) -> tuple[Phase, str, str]: 
     if not state.epoch or state.config is None:
         return Phase.STARTING, "NotConfigured", "waiting for a spec"
     if state.goal in {Goal.STOP, Goal.CLOSE}:
-        if state.wound_down:
-            return Phase.STOPPED, "WoundDown", "nothing of this bot is open at the exchange"
-        return Phase.WINDING_DOWN, str(state.goal), f"{len(state.orders.live)} orders are live or in doubt"
+        return _ending(state)
     if state.refusal:
         return Phase.HALTED, state.refusal, state.refusal_message
     if not state.fresh and not state.feeds_lost and not state.last_price:
@@ -95,7 +93,16 @@ def _phase(state: State, gate: tuple[GateView, ...]) -> tuple[Phase, str, str]: 
         return _usual(state), waits.reason, waits.message
     if denied := [order.client_id for order in state.orders.live.values() if order.denied]:
         return _usual(state), "OrderDenied", f"the exchange has had and denies now: {', '.join(denied[:5])}"
-    return _usual(state), "", ""
+    return _usual(state), state.barriers.reached, state.barriers.message
+
+
+def _ending(state: State) -> tuple[Phase, str, str]:
+    phase = Phase.STOPPED if state.wound_down else Phase.WINDING_DOWN
+    if state.goal is not state.wanted:
+        return phase, state.barriers.reached, state.barriers.message
+    if state.wound_down:
+        return phase, "WoundDown", "nothing of this bot is open at the exchange"
+    return phase, str(state.goal), f"{len(state.orders.live)} orders are live or in doubt"
 
 
 def _usual(state: State) -> Phase:

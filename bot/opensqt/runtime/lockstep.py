@@ -108,7 +108,8 @@ class Lockstep:
 
     async def _advance(self) -> Step:
         symbol = self._translation.market.symbol
-        return await self._client.advance(self._bot_uid, symbol, self._prefix, self._step, self._quiet())
+        quiet, wake_at = self._quiet(), self._engine.wake_at
+        return await self._client.advance(self._bot_uid, symbol, self._prefix, self._step, quiet, wake_us=wake_at or 0)
 
     async def _unless_stopped(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
         """The result, or None where `stop` was called."""
@@ -167,8 +168,8 @@ class Lockstep:
                 return
 
     def _quiet(self) -> tuple[Decimal, Decimal] | None:
-        """The engine's quiet band as prices; every price is wanted while it waits for a time or candles."""
-        if self._engine.wake_at is not None or self._candles is not None:
+        """The engine's quiet band as prices; every price is wanted while it waits for candles."""
+        if self._candles is not None:
             return None
         low, high = self._engine.quiet_band()
         market = self._translation.market
