@@ -130,7 +130,7 @@ def test_a_price_that_may_be_old_reaches_nothing() -> None:
 
 
 @pytest.mark.parametrize(("barriers", "price"), [({"take_profit_price": 970}, 970), ({"stop_loss_price": 1040}, 1041)])
-def test_the_barriers_of_a_short_grid_lie_the_other_way_round(barriers: dict[str, int], price: int) -> None:
+def test_the_barriers_of_a_short_grid_lie_the_other_way_round(barriers: dict[str, Any], price: int) -> None:
     rig = Rig(replace(CONFIG, side=GridSide.SHORT, **barriers))
     rig.price(1000)
     rig.settle()

@@ -150,15 +150,62 @@ class Grid(Model):
 
 
 class Order(Model):
-    """What each order is."""
+    """What each order is. Exactly one of quoteSize, baseSize and equityPercent says how large entries are."""
 
-    quote_size: PositiveDecimal = Field(
-        description="Size of each entry in quote currency; rounded down to the exchange's lot."
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "[has(self.quoteSize), has(self.baseSize), has(self.equityPercent)].exists_one(set, set)",
+            "set exactly one of quoteSize, baseSize and equityPercent",
+        ),
+        Rule(
+            "!has(self.equityPercent) || !has(self.reinvestPercent)",
+            "equityPercent puts profit back in by itself: leave reinvestPercent out",
+            ".reinvestPercent",
+        ),
+        Rule(
+            "!has(self.reinvestPercent) || double(self.reinvestPercent) <= 100.0",
+            "must be at most 100",
+            ".reinvestPercent",
+        ),
+    )
+
+    quote_size: PositiveDecimal | None = Field(
+        default=None, description="Worth of each entry in quote currency; rounded down to the exchange's lot."
+    )
+    base_size: PositiveDecimal | None = Field(
+        default=None, description="Quantity of each entry in base currency; rounded down to the exchange's lot."
+    )
+    equity_percent: PositiveDecimal | None = Field(
+        default=None,
+        description=(
+            "Worth of each entry in percent of the account's equity, whatever the leverage. It follows the equity in "
+            "steps of a twentieth."
+        ),
+    )
+    reinvest_percent: PositiveDecimal | None = Field(
+        default=None,
+        description=(
+            "How much of the realised profit makes entries larger, spread over the levels of the window, in steps of "
+            "a twentieth."
+        ),
     )
     post_only: Boolean = Field(
         default=True,
         description="Entries and exits only as maker; re-priced by the rules of docs/engine.md where they would take.",
     )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if sum(size is not None for size in (self.quote_size, self.base_size, self.equity_percent)) != 1:
+            raise ValueError("set exactly one of quoteSize, baseSize and equityPercent")
+        if self.reinvest_percent is not None:
+            if self.equity_percent is not None:
+                raise ValueError(
+                    "equityPercent puts profit back in by itself: leave reinvestPercent out", ".reinvestPercent"
+                )
+            if self.reinvest_percent > 100:
+                raise ValueError("must be at most 100", ".reinvestPercent")
+        return self
 
 
 class GridBotSpec(Model):

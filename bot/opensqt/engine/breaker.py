@@ -6,13 +6,15 @@ from enum import StrEnum
 
 from opensqt.engine.accounting import Ledger
 from opensqt.engine.config import PPM, EngineConfig
-from opensqt.engine.market import from_money
+from opensqt.engine.market import MONEY_SCALE, from_money
 
 DAY = 86_400_000_000
 """Microseconds; days begin at 00:00 UTC."""
 _PEAK_STEPS = 100
 """The peak follows the PnL in steps of this part of the limit, so that few of them have to be kept."""
 _BY_PERSON = "change spec.circuitBreaker.resetToken to close it"
+_PEAK_UNIT = 100 * MONEY_SCALE
+"""What the steps are parts of where there is no limit, no order size in money, and no equity yet."""
 
 
 class Trip(StrEnum):
@@ -73,7 +75,9 @@ class Breaker:
         return max((start - limit for start, limit in limits if limit), default=None)
 
     def peak_step(self, config: EngineConfig) -> int:
-        return max(1, (self.limit(config) or 10 * config.order_money) // _PEAK_STEPS)
+        return max(
+            1, (self.limit(config) or 10 * config.order_money or self.base_equity // 10 or _PEAK_UNIT) // _PEAK_STEPS
+        )
 
     def follow(self, config: EngineConfig, now: int, pnl: int) -> bool:
         """Lets the day and the peak follow time and PnL; says whether one moved."""

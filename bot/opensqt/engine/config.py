@@ -31,6 +31,7 @@ class MonitorConfig:
 class EngineConfig:
     """Prices in ticks, quantities in lots, amounts in money, ratios in parts per million, durations in microseconds.
 
+    Of `order_money`, `order_lots` and `order_equity_ppm` the one that is set is the size of an entry.
     Exactly one of `step` (arithmetic spacing, ticks) and `ratio_ppm` (geometric spacing) is set; 0 turns a limit off.
     """
 
@@ -64,6 +65,9 @@ class EngineConfig:
     max_daily_loss: int = 0
     max_daily_loss_ppm: int = 0
     monitor: MonitorConfig | None = None
+    order_lots: int = 0
+    order_equity_ppm: int = 0
+    reinvest_ppm: int = 0
     take_profit: int = 0
     stop_loss: int = 0
     take_profit_price: int = 0
@@ -95,7 +99,7 @@ class EngineConfig:
     def from_spec(cls, spec: GridBotSpec, market: Market) -> "EngineConfig":
         """The spec in the market's integers. Limits are rounded down, so that none grows."""
         spacing, limits, breaker = spec.grid.spacing, spec.risk_limits, spec.circuit_breaker
-        barriers = spec.barriers
+        order, barriers = spec.order, spec.barriers
         zero = Decimal(0)
         return cls(
             step=market.to_ticks(spacing.arithmetic or zero),
@@ -104,7 +108,7 @@ class EngineConfig:
             sell_window=spec.grid.sell_window,
             lower=market.to_ticks_up(spec.grid.lower or zero),
             upper=market.to_ticks(spec.grid.upper or zero),
-            order_money=to_money(spec.order.quote_size),
+            order_money=to_money(order.quote_size or zero),
             post_only=spec.order.post_only,
             max_position=market.to_lots(limits.max_position or zero),
             max_notional=to_money(limits.max_notional or zero),
@@ -115,6 +119,9 @@ class EngineConfig:
             max_drawdown_ppm=int((breaker.max_drawdown_percent or zero) * PPM / 100),
             cooldown=breaker.cooldown_seconds * 1_000_000,
             reset_token=breaker.reset_token,
+            order_lots=market.to_lots(order.base_size or zero),
+            order_equity_ppm=int((order.equity_percent or zero) * PPM / 100),
+            reinvest_ppm=int((order.reinvest_percent or zero) * PPM / 100),
             take_profit=to_money(barriers.take_profit or zero),
             stop_loss=to_money(barriers.stop_loss or zero),
             take_profit_price=market.to_ticks(barriers.take_profit_price or zero),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from opensqt.engine import barriers, lifecycle, specification
+from opensqt.engine import barriers, lifecycle, sizing, specification
 from opensqt.engine.actions import Action, Place
 from opensqt.engine.adoption import adopt
 from opensqt.engine.alarms import on_candle, on_candle_feed, watch_breaker, watch_monitor
@@ -255,6 +255,7 @@ class Engine:
         if state.goal in {Goal.RUN, Goal.PAUSE}:
             self._follow_price(turn, config)
             barriers.watch(turn, config)
+            sizing.follow(turn, config)
         if state.goal in {Goal.STOP, Goal.CLOSE}:
             wind_down(turn, config)
             return

@@ -11,6 +11,7 @@ from opensqt.engine.lifecycle import send, withdraw
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import closable, smallest_exit
 from opensqt.engine.side import Side
+from opensqt.engine.sizing import lots_at
 from opensqt.engine.slots import Slot
 from opensqt.engine.state import Turn
 
@@ -245,7 +246,7 @@ class Planner:
     def _lots(self, price: int, dust: int) -> int:
         """What the order size buys at this price, less dust that the slot holds, unless that makes it too small."""
         market = self._turn.market
-        lots = self._config.order_money // market.notional(price, 1)
+        lots = lots_at(self._state, market, self._config, price)
         rest = lots - dust
         too_small = rest < smallest_exit(self._turn.market) or market.notional(price, rest) < market.min_notional
         return lots if too_small else rest

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from opensqt.engine import barriers, sizing
 from opensqt.engine.alarms import close_breaker
-from opensqt.engine import barriers
 from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import Configured
 from opensqt.engine.ladder import Ladder
@@ -37,6 +37,7 @@ def on_configured(turn: Turn, event: Configured) -> None:
             slot.refused = False
         _reset_by_token(turn, event.config)
         barriers.configure(state, event.config)
+        sizing.configure(state, event.config)
     state.wanted = event.goal
     state.goal = barriers.goal_in_force(state, state.config or event.config)
     state.wound_down = False
@@ -87,27 +88,33 @@ def _refusal(turn: Turn, config: EngineConfig, layout: Layout) -> tuple[str, str
         )
     price = turn.state.last_price
     cycles = [cycle for side in config.sides for cycle in Ladder(side, layout, config).cycles(price)]
-    return _too_small(market, config, cycles) or _unprofitable(market, config, cycles) or ("", "")
+    return _too_small(turn, config, cycles) or _unprofitable(market, config, cycles) or ("", "")
 
 
-def _too_small(market: Market, config: EngineConfig, cycles: Cycles) -> tuple[str, str] | None:
+def _too_small(turn: Turn, config: EngineConfig, cycles: Cycles) -> tuple[str, str] | None:
+    state, market = turn.state, turn.market
     prices = [entry for entry, _ in cycles]
-    dearest = max(prices, default=0)
-    if config.order_money >= market.min_notional + max(1, market.min_quantity) * market.notional(dearest, 1):
-        return None  # rounding down takes less than a lot away
-    needed = max((_smallest(market, price) for price in prices), default=0)
-    if config.order_money >= needed:
+    if not state.sizing.size and config.order_equity_ppm:
+        return None  # the equity is not known yet
+    if all(sizing.lots_at(state, market, config, price) >= _smallest(market, price) for price in prices):
         return None
+    dearest, quantity = max(prices), max(_smallest(market, price) for price in prices)
+    worth = max(market.notional(price, _smallest(market, price)) for price in prices)
+    if sizing.in_base(config):
+        least = f"spec.order.baseSize must be at least {_plain(market.from_lots(quantity))}"
+    elif config.order_equity_ppm:
+        percent = -(-worth * PPM // max(1, state.equity or 0))
+        least = f"spec.order.equityPercent must be at least {_percent(percent)} of the present equity"
+    else:
+        least = f"spec.order.quoteSize must be at least {from_money(worth):f}"
     return Refusal.ORDER_TOO_SMALL, (
-        f"spec.order.quoteSize is too small for {market.symbol}: with levels up to {market.from_ticks(dearest)} "
-        f"it must be at least {from_money(needed):f}"
+        f"orders are too small for {market.symbol}: with levels up to {market.from_ticks(dearest)} {least}"
     )
 
 
 def _smallest(market: Market, price: int) -> int:
-    """The smallest order that the exchange takes at this price, in money."""
-    lot_money = market.notional(price, 1)
-    return max(1, market.min_quantity, -(-market.min_notional // lot_money)) * lot_money
+    """Lots of the smallest order that the exchange takes at this price."""
+    return max(1, market.min_quantity, -(-market.min_notional // market.notional(price, 1)))
 
 
 def _unprofitable(market: Market, config: EngineConfig, cycles: Cycles) -> tuple[Refusal, str] | None:

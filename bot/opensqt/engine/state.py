@@ -68,6 +68,14 @@ class Funding:
 
 
 @dataclass(slots=True)
+class Sizing:
+    """The present size of an entry, in money or lots; 0 while it is not known. `terms` is what the spec said of it."""
+
+    terms: list[int] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass(slots=True)
 class Barriers:
     """The barrier that was reached, if any, and when; microseconds."""
 
@@ -122,6 +130,7 @@ class State:
     ledger: Ledger = field(default_factory=Ledger)
     funding: Funding = field(default_factory=Funding)
     barriers: Barriers = field(default_factory=Barriers)
+    sizing: Sizing = field(default_factory=Sizing)
     breaker: Breaker = field(default_factory=Breaker)
     slots: Slots = field(default_factory=Slots)
     orders: Orders = field(default_factory=Orders)
