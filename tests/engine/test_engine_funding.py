@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opensqt.engine.events import FundingPaid
@@ -83,6 +83,7 @@ def test_funding_that_costs_too_much_opens_the_breaker() -> None:
     assert "BreakerOpened" in told(rig.actions[-1])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(-(10**12), 10**12)), max_size=40))
 def test_money_adds_up_whatever_is_told(payments: list[tuple[int, int]]) -> None:
     rig = holding()

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opensqt.engine.actions import OrderSide
@@ -118,6 +118,7 @@ def test_complaint_06_a_size_below_the_minimum_is_refused_in_its_own_unit(
     assert placed(rig.configure(**enough)) != []
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=30))
 def test_the_size_is_never_more_than_a_twentieth_off(equities: list[int]) -> None:
     rig = Rig(OF_EQUITY)

@@ -41,7 +41,7 @@ def goal_in_force(state: State, config: EngineConfig) -> Goal:
 def watch(turn: Turn, config: EngineConfig) -> None:
     """Sees whether one is reached at the last price, and acts on it once."""
     state, barriers = turn.state, turn.state.barriers
-    if barriers.reached or not state.fresh or not state.anchor or state.goal not in {Goal.RUN, Goal.PAUSE}:
+    if barriers.reached or not state.fresh or not state.anchor:
         return
     if not barriers.since and any(barriers.terms):
         barriers.since, turn.changed = turn.now, True
@@ -64,7 +64,7 @@ def quiet_bounds(state: State, market: Market, config: EngineConfig) -> tuple[in
     """The prices, both exclusive, between which no barrier is reached."""
     lows: list[int] = []
     highs: list[int] = []
-    if state.barriers.reached or state.goal not in {Goal.RUN, Goal.PAUSE}:
+    if state.barriers.reached or not state.anchor or state.goal not in {Goal.RUN, Goal.PAUSE}:
         return None, None
     for price in (config.take_profit_price, config.stop_loss_price):
         if price:

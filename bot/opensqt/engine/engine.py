@@ -251,11 +251,11 @@ class Engine:
             return
         if state.last_price:
             watch_breaker(turn, config)
+            sizing.follow(turn, config)
         watch_monitor(turn, config)
         if state.goal in {Goal.RUN, Goal.PAUSE}:
             self._follow_price(turn, config)
             barriers.watch(turn, config)
-            sizing.follow(turn, config)
         if state.goal in {Goal.STOP, Goal.CLOSE}:
             wind_down(turn, config)
             return
