@@ -8,6 +8,7 @@ import click
 COMMANDS = {
     "bot": ("opensqt.cli.bot", "The process of one GridBot."),
     "connector": ("opensqt.cli.connector", "The process of one ExchangeConnector."),
+    "data": ("opensqt.cli.data", "Download candles."),
     "postgres": ("opensqt.cli.postgres", "A PostgreSQL for trials."),
     "replay": ("opensqt.cli.replay", "Decide all that a bot has decided once more, and compare."),
     "run": ("opensqt.cli.run.command", "Run manifests on this machine, without a cluster."),

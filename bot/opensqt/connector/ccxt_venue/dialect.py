@@ -61,6 +61,7 @@ class Profile:
     fills_window_ms: int = 7 * 24 * 3600 * 1000
     fills_page: int = 100
     fills_step_ms: int = 1
+    candles_in_contracts: bool = False
     orders_page: int | None = 100
     silence: float = 30.0
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -88,6 +88,7 @@ class Gate(Dialect):
             "unifiedAccount": False,
         },
         cancel_answers_whole_order=True,
+        candles_in_contracts=True,
         fills_window_ms=30 * 24 * 3600 * 1000,
         fills_step_ms=1000,
         refuses_duplicates=False,
