@@ -52,6 +52,10 @@ async def test_a_key_that_may_not_trade(unopened: Venue, face: Face) -> None:
         assert health.ready, "in its demo it is known only when it trades"
     else:
         assert (health.ready, health.reason) == (False, "MissingPermission"), health
+    (rules,) = await unopened.symbols([SYMBOL])
+    subject = Subject(unopened.name, unopened, face, rules, face.core.last(face.btc))
+    assert refused(await unopened.place([subject.order()])).remedy is Remedy.FIX_CREDENTIALS
+    assert face.core.orders == {}
 
 
 async def test_a_key_that_is_bound_to_another_address(unopened: Venue, face: Face) -> None:

@@ -138,6 +138,7 @@ def position(position: PositionView, now_ms: int) -> Json:
 def position_push(position_: PositionView, now_ms: int) -> Json:
     shown = position(position_, now_ms)
     shown |= {"posId": "1", "instId": shown.pop("symbol"), "frozen": "0", "unrealizedPLR": "0", "marginRate": "0"}
+    shown["leverage"] = position_.leverage
     return shown
 
 

@@ -126,7 +126,7 @@ def position_push(position: PositionView, now_ms: int) -> Json:
     """futures.positions: without the unrealised profit."""
     listing = position.listing
     return {
-        "contract": listing.id, "cross_leverage_limit": str(position.leverage), "entry_price": plain(position.entry),
+        "contract": listing.id, "cross_leverage_limit": position.leverage, "entry_price": float(position.entry),
         "history_pnl": 0, "history_point": 0, "last_close_pnl": 0, "leverage": 0,
         "leverage_max": listing.max_leverage, "liq_price": 0, "maintenance_rate": 0.005,
         "margin": float(position.margin), "mode": "single", "realised_pnl": 0, "realised_point": 0, "risk_limit": 100,
