@@ -106,13 +106,15 @@ class PaperPlay:
         tape.played += 1
         self.matching.play(self.symbol, tape.price(step), tape.time_us(step))
         self._hear()
+        traded = bool(self._told)
         self._told.append(PriceChanged(self.matching.time_us, tape.price(step)))
-        self._told.append(self._account())
         self._settle()
         wake_at = self.engine.wake_at
         if wake_at is not None and wake_at <= self.matching.time_us:
             self._feed(ClockTicked(self.matching.time_us))
-        self._feed(self._position())
+        if traded:
+            self._feed(self._account())
+            self._feed(self._position())
 
     def _feed(self, event: Event) -> None:
         self._told.append(event)

@@ -18,9 +18,9 @@ from tests.runtime.processes import BotProcess, bot_process, paper_process
 BALANCE = Decimal(100_000)
 FILE = "btc-perp-2022-01-1m"
 COMMON = {
-    "grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 8, "sellWindow": 8},
+    "grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 6, "sellWindow": 6},
     "order": {"quoteSize": "500"},
-    "riskLimits": {"maxPosition": "1", "maxOpenOrders": 40},
+    "riskLimits": {"maxPosition": "0.5", "maxOpenOrders": 40},
 }
 
 
@@ -37,6 +37,8 @@ CASES = {
     "perpetual-long": Case(PERPETUAL, {"leverage": 5}),
     "perpetual-short": Case(PERPETUAL, {"leverage": 5, "side": "Short"}),
     "negative-funding": Case(PERPETUAL | {"fundingRate": "-0.02"}, {"leverage": 5}),
+    "spot": Case({"symbol": "BTC/USDT"}, {}),
+    "spot-fine-lots": Case({"symbol": "BTC/USDT", "lotSize": "0.0000001", "tickSize": "0.01"}, {}),
 }
 
 
@@ -52,6 +54,7 @@ def test_complaint_11_the_pnl_of_a_month_is_the_change_of_the_equity(
         assert view.last_price == play.tape.price(play.tape.played - 1) or part < 10
     assert view.cycles > 300
     assert play.pnl == play.earned
+    assert play.refused == []
     assert not play.engine.view().breaker.open
     assert bool(view.funding) == ("fundingRate" in case.market)
     assert from_money(view.volume) > 100 * BALANCE / 100
@@ -68,7 +71,7 @@ async def _ended(bot: BotProcess) -> pb.Status:
     return found
 
 
-@pytest.mark.parametrize("name", ["perpetual-long"])
+@pytest.mark.parametrize("name", ["perpetual-long", "spot"])
 async def test_the_real_processes_come_to_the_same_pnl_as_the_exchange(
     postgres_dsn: str, tmp_path: Path, candle_part: Callable[[str, int], Path], name: str
 ) -> None:

@@ -98,6 +98,11 @@ class PaperMarket(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule("!(has(self.candles) && has(self.model))", "set at most one of candles and model"),
+        Rule(
+            "self.symbol.contains(':') || !has(self.fundingRate) || double(self.fundingRate) == 0.0",
+            "spot has no funding",
+            ".fundingRate",
+        ),
     )
 
     symbol: Symbol = Field(description="Market in ccxt's unified form.")
@@ -127,6 +132,12 @@ class PaperMarket(Model):
     def _one_source(self) -> Self:
         if self.candles is not None and self.model is not None:
             raise ValueError("set at most one of candles and model")
+        return self
+
+    @model_validator(mode="after")
+    def _spot_has_no_funding(self) -> Self:
+        if ":" not in self.symbol and self.funding_rate:
+            raise ValueError("spot has no funding", ".fundingRate")
         return self
 
 

@@ -219,6 +219,12 @@ class GridBotSpec(Model):
         # With another journal a bot would forget its position, its orders and its epoch.
         immutable("journal", "move the database, and change the Secret's DSN, instead"),
         Rule(
+            "self.symbol.contains(':') || self.side == 'Long'",
+            "spot has no short positions: side must be Long, or symbol a perpetual such as BTC/USDT:USDT",
+            ".side",
+        ),
+        Rule("self.symbol.contains(':') || self.leverage == 1", "spot has no leverage: it must be 1", ".leverage"),
+        Rule(
             "!has(self.riskLimits) || self.leverage <= self.riskLimits.maxLeverage",
             "leverage must not exceed riskLimits.maxLeverage",
             ".leverage",
@@ -227,7 +233,7 @@ class GridBotSpec(Model):
 
     connector_ref: ConnectorRef = Field(description="The exchange account to trade with.")
     symbol: Symbol = Field(
-        description="Market in ccxt's unified form, for example BTC/USDT:USDT for the linear perpetual."
+        description="Market in ccxt's unified form: BTC/USDT:USDT is the linear perpetual, BTC/USDT spot."
     )
     side: Side = Field(
         default=Side.LONG,
@@ -269,6 +275,18 @@ class GridBotSpec(Model):
     journal: Journal = Journal()
     resources: Resources = Field(default=Resources(), description="Resources of the bot's container.")
     image: str | None = Field(default=None, max_length=512, description="Another image than the operator's default.")
+
+    @model_validator(mode="after")
+    def _spot_is_long(self) -> Self:
+        if ":" not in self.symbol:
+            if self.side is not Side.LONG:
+                raise ValueError(
+                    "spot has no short positions: side must be Long, or symbol a perpetual such as BTC/USDT:USDT",
+                    ".side",
+                )
+            if self.leverage != 1:
+                raise ValueError("spot has no leverage: it must be 1", ".leverage")
+        return self
 
     @model_validator(mode="after")
     def _leverage_within_limit(self) -> Self:

@@ -5,42 +5,66 @@ At all times: realised + unrealised = sold - bought - fees - funding + position 
 
 from dataclasses import dataclass, field
 
+from opensqt.engine.market import DUST
+
 
 @dataclass(slots=True)
 class Holding:
-    """Lots held (signed), what was paid for them without fees (negative where received), and those fees."""
+    """Lots held (signed), what was paid for them without fees (negative where received), and those fees.
+
+    `dust` is held beside the whole lots, in parts of one (`DUST`), where fees were taken in base currency.
+    """
 
     lots: int = 0
     cost: int = 0
     fees: int = 0
+    dust: int = 0
 
-    def trade(self, lots: int, notional: int, fee: int) -> int:
+    @property
+    def amount(self) -> int:
+        """All that is held, in parts of a lot."""
+        return self.lots * DUST + self.dust
+
+    def trade(self, lots: int, notional: int, fee: int, taken: int = 0) -> int:
         """Books `lots` (negative: sold) at `notional` money with `fee`; returns what is realised, net of fees.
 
+        `taken` is what of a buy the fee has taken, in parts of a lot; `fee` is then its worth, and part of `notional`.
         What reduces the holding takes its share of cost and fees with it; the division's remainder stays, so that the
         last lot takes all that is left.
         """
         sign = 1 if lots > 0 else -1
-        if self.lots * sign >= 0:
-            self.lots += lots
-            self.cost += sign * notional
+        amount = self.amount
+        if amount * sign >= 0:
+            self._hold(amount + lots * DUST - taken)
+            self.cost += sign * notional - (fee if taken else 0)
             self.fees += fee
             return 0
-        closing = min(abs(lots), abs(self.lots))
-        money, charge = notional * closing // abs(lots), fee * closing // abs(lots)
-        cost, fees = self.cost * closing // abs(self.lots), self.fees * closing // abs(self.lots)
-        self.lots += sign * closing
+        closing = min(abs(lots) * DUST, abs(amount))
+        money, charge = notional * closing // (abs(lots) * DUST), fee * closing // (abs(lots) * DUST)
+        cost, fees = self.cost * closing // abs(amount), self.fees * closing // abs(amount)
+        self._hold(amount + sign * closing)
         self.cost -= cost
         self.fees -= fees
         realised = -sign * money - cost - charge - fees
-        if closing < abs(lots):
-            self.trade(lots - sign * closing, notional - money, fee - charge)
+        if closing < abs(lots) * DUST:
+            self.open(sign * (abs(lots) * DUST - closing), sign * (notional - money), fee - charge)
         return realised
 
     def take(self, other: "Holding") -> None:
-        """Takes all that another one holds, with what was paid for it."""
-        self.lots, self.cost, self.fees = self.lots + other.lots, self.cost + other.cost, self.fees + other.fees
-        other.lots = other.cost = other.fees = 0
+        """Takes all that another one holds."""
+        self._hold(self.amount + other.amount)
+        self.cost += other.cost
+        self.fees += other.fees
+        other.lots = other.dust = other.cost = other.fees = 0
+
+    def open(self, amount: int, cost: int, fee: int) -> None:
+        """Adds an amount, in parts of a lot, with its cost and its fees."""
+        self._hold(self.amount + amount)
+        self.cost += cost
+        self.fees += fee
+
+    def _hold(self, amount: int) -> None:
+        self.lots, self.dust = divmod(amount, DUST)
 
 
 @dataclass(slots=True)
@@ -56,13 +80,12 @@ class Ledger:
     cycles: int = 0
     losses: int = 0
 
-    def book(self, holding: Holding, lots: int, notional: int, fee: int) -> int:
+    def book(self, holding: Holding, lots: int, notional: int, fee: int, taken: int = 0) -> int:
         """Books a trade on one holding and in the totals; returns what is realised."""
-        before = (holding.lots, holding.cost, holding.fees)
-        realised = holding.trade(lots, notional, fee)
-        self.total.lots += holding.lots - before[0]
-        self.total.cost += holding.cost - before[1]
-        self.total.fees += holding.fees - before[2]
+        before = (holding.amount, holding.cost, holding.fees)
+        realised = holding.trade(lots, notional, fee, taken)
+        change = (now - then for now, then in zip((holding.amount, holding.cost, holding.fees), before, strict=True))
+        self.total.open(*change)
         self.realised += realised
         self.fees += fee
         self.volume += notional
@@ -86,7 +109,7 @@ class Ledger:
 
     def unrealised(self, lot_value: int) -> int:
         """PnL of what is held, at `lot_value` money a lot, fees of its entries included."""
-        return self.total.lots * lot_value - self.total.cost - self.total.fees
+        return self.total.amount * lot_value // DUST - self.total.cost - self.total.fees
 
     def pnl(self, lot_value: int) -> int:
         return self.realised + self.unrealised(lot_value)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from opensqt.api.barriers import BarrierAction
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
-from opensqt.engine.market import Market, from_money
+from opensqt.engine.market import DUST, Market, from_money
 from opensqt.engine.state import Barriers, State, Turn
 
 GOALS = {
@@ -69,14 +69,16 @@ def quiet_bounds(state: State, market: Market, config: EngineConfig) -> tuple[in
     for price in (config.take_profit_price, config.stop_loss_price):
         if price:
             (highs if _above(state, config, price) else lows).append(price)
-    per_tick = state.ledger.total.lots * market.tick_value
+    per_tick = state.ledger.total.amount * market.tick_value  # in parts of money
     fixed = state.ledger.pnl(0)
     for amount, sign in ((config.take_profit, 1), (-config.stop_loss, -1)):
         if amount and per_tick:
             if per_tick * sign > 0:  # reached when the price rises
-                highs.append(-(-(amount - fixed) // per_tick))
-            else:
-                lows.append((amount - fixed) // per_tick)
+                highs.append(-(-(amount - fixed) * DUST // per_tick))
+            elif per_tick < 0:
+                lows.append((amount - fixed) * DUST // per_tick)
+            else:  # what dust is worth is rounded down
+                lows.append(-(-(amount + 1 - fixed) * DUST // per_tick) - 1)
     return max(lows, default=None), min(highs, default=None)
 
 

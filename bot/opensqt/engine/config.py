@@ -113,7 +113,7 @@ class EngineConfig:
             max_position=market.to_lots(limits.max_position or zero),
             max_notional=to_money(limits.max_notional or zero),
             max_open_orders=limits.max_open_orders,
-            max_leverage=limits.max_leverage,
+            max_leverage=1 if market.spot else limits.max_leverage,
             max_consecutive_losses=breaker.max_consecutive_losses,
             max_drawdown=to_money(breaker.max_drawdown or zero),
             max_drawdown_ppm=int((breaker.max_drawdown_percent or zero) * PPM / 100),

@@ -116,7 +116,10 @@ class OrderReported:
 
 @dataclass(frozen=True, slots=True)
 class OrderFilled:
-    """One trade of one order: price in ticks, quantity in lots, fee paid in money (a rebate is negative)."""
+    """One trade of one order: price in ticks, quantity in lots, fee paid in money (a rebate is negative).
+
+    Where the fee was taken out of what was bought, `taken` is that, in parts of a lot, and `fee` its worth.
+    """
 
     time: int
     client_id: str
@@ -125,6 +128,7 @@ class OrderFilled:
     lots: int
     fee: int
     maker: bool
+    taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """A symbol in integers: prices in ticks, quantities in lots, money in 10^-12 of the quote currency."""
 
 from dataclasses import dataclass, field
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+DUST = 10**12
+"""Parts of one lot, in which what fees in base currency leave of it is kept."""
 MONEY_SCALE = 10**12
 """Units of money in one unit of quote currency: exact for every tick x lot and fee that the five exchanges have."""
 
@@ -39,6 +41,11 @@ class Market:
         object.__setattr__(self, "tick_value", to_money(self.tick_size * self.lot_size))
 
     @property
+    def spot(self) -> bool:
+        """Whether base currency itself is held: no leverage, no shorts, nothing that only reduces."""
+        return ":" not in self.symbol
+
+    @property
     def units(self) -> list[str]:
         """What the log's integers stand for: it can be read on only while these stay the same."""
         return [self.symbol, f"{self.tick_size.normalize():f}", f"{self.lot_size.normalize():f}"]
@@ -55,6 +62,10 @@ class Market:
         """The price in ticks, rounded up to one."""
         return -self.to_ticks(-price)
 
+    def to_dust(self, quantity: Decimal) -> int:
+        """The quantity in parts of a lot (`DUST`), rounded up: never less than was taken."""
+        return int((quantity * DUST / self.lot_size).to_integral_value(ROUND_CEILING))
+
     def to_lots(self, quantity: Decimal) -> int:
         """The quantity in lots, rounded down to one: never more than was meant."""
         return int((quantity / self.lot_size).to_integral_value(ROUND_FLOOR))
@@ -62,5 +73,5 @@ class Market:
     def from_ticks(self, ticks: int) -> Decimal:
         return ticks * self.tick_size
 
-    def from_lots(self, lots: int) -> Decimal:
-        return lots * self.lot_size
+    def from_lots(self, lots: int, dust: int = 0) -> Decimal:
+        return (lots + Decimal(dust) / DUST) * self.lot_size if dust else lots * self.lot_size

@@ -30,7 +30,7 @@ class Order:
     lots: int
     time_in_force: TimeInForce
     may_open: bool = False
-    """An exit that is not reduce-only: the other side of a neutral grid holds something, and positions are netted."""
+    """An exit that is not reduce-only: on spot, or where the other side of a neutral grid holds something too."""
     stage: Stage = Stage.SUBMITTING
     seen: bool = False
     """The exchange has had it."""
@@ -52,6 +52,8 @@ class Order:
     filled: int = 0
     reported: int = 0
     """Filled, as the exchange says; fills up to it are still to come."""
+    taken: int = 0
+    """What fees have taken of it, in parts of a lot."""
     realised: int = 0
     rejected: bool = False
     would_cross: bool = False

@@ -82,7 +82,7 @@ class Planner:
         """Whether the entry is one that this spec would place at its price."""
         slot = self._state.slots.by_number[order.slot]
         return self._ladders[slot.side].is_level(slot) and order.lots == self._lots(
-            slot.price, slot.held - order.filled
+            slot.price, slot.held_before(order.filled, order.taken)
         )
 
     def _withdraw(self, order: Order) -> None:
@@ -248,7 +248,7 @@ class Planner:
         market = self._turn.market
         lots = lots_at(self._state, market, self._config, price)
         rest = lots - dust
-        too_small = rest < smallest_exit(self._turn.market) or market.notional(price, rest) < market.min_notional
+        too_small = rest < smallest_exit(market) or market.notional(price, rest) < market.min_notional
         return lots if too_small else rest
 
     # --- both ---
@@ -260,7 +260,7 @@ class Planner:
             slot=slot.number,
             leg=leg,
             side=slot.side.entry if leg is Leg.ENTRY else slot.side.exit,
-            may_open=leg is Leg.EXIT and bool(self._state.slots.held(slot.side.other)),
+            may_open=leg is Leg.EXIT and (self._turn.market.spot or bool(self._state.slots.held(slot.side.other))),
             price=price,
             lots=lots,
             time_in_force=self._time_in_force(slot),

@@ -8,7 +8,7 @@ from opensqt.engine.gate import Gate
 from opensqt.engine.grid import Grid, nearest
 from opensqt.engine.ladder import Ladder
 from opensqt.engine.layout import Layout
-from opensqt.engine.market import Market
+from opensqt.engine.market import DUST, Market
 from opensqt.engine.orders import Stage
 from opensqt.engine.settlement import closable
 from opensqt.engine.side import Side
@@ -181,16 +181,16 @@ def _orders(bounds: _Bounds, state: State) -> None:
 def _drawdown(bounds: _Bounds, state: State, market: Market, config: EngineConfig) -> None:
     """Where a loss trips the breaker, and where the peak takes the next step."""
     breaker, total = state.breaker, state.ledger.total
-    floor, per_tick = breaker.floor(config), total.lots * market.tick_value
+    floor, per_tick = breaker.floor(config), total.amount * market.tick_value
     if breaker.open or not per_tick:
         return
     fixed = state.ledger.pnl(0)
-    trips = (floor or 0) - fixed  # at or below which it trips, times per_tick
-    steps = breaker.peak + breaker.peak_step(config) - fixed  # at or above which the peak moves
+    trips = ((floor or 0) - fixed) * DUST  # at or below which it trips, times per_tick
+    steps = (breaker.peak + breaker.peak_step(config) - fixed) * DUST  # at or above which the peak moves
     if per_tick > 0:
         bounds.below(-(-steps // per_tick))
         if floor is not None:
-            bounds.above(trips // per_tick)
+            bounds.above(-(-(trips + DUST) // per_tick) - 1)  # what dust is worth is rounded down
     else:
         bounds.above(steps // per_tick)
         if floor is not None:

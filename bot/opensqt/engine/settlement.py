@@ -40,7 +40,9 @@ def book(turn: Turn, order: Order, fill: OrderFilled) -> None:
     own, side = slot_of(turn, order), order.slot_side
     own.settled()
     if order.leg is Leg.ENTRY:
-        _trade(turn, order, own, lots=side.sign * fill.lots, price=fill.price, fee=fill.fee)
+        order.taken += fill.taken
+        notional = turn.market.notional(fill.price, fill.lots)
+        order.realised += state.ledger.book(own.holding, side.sign * fill.lots, notional, fill.fee, fill.taken)
         return
     farthest_first = [slot for slot in reversed(slots.held(side)) if slot is not own]
     lots, fee = fill.lots, fill.fee
@@ -51,12 +53,21 @@ def book(turn: Turn, order: Order, fill: OrderFilled) -> None:
             _trade(turn, order, slot, lots=-side.sign * part, price=fill.price, fee=part_fee)
             lots, fee = lots - part, fee - part_fee
     if lots:
+        gather_dust(turn)
         _trade(turn, order, slots.closing, lots=-side.sign * lots, price=fill.price, fee=fee)
 
 
 def _trade(turn: Turn, order: Order, slot: Slot, *, lots: int, price: int, fee: int) -> None:
     notional = turn.market.notional(price, abs(lots))
     order.realised += turn.state.ledger.book(slot.holding, lots, notional, fee)
+
+
+def gather_dust(turn: Turn) -> None:
+    """Puts the dust of all levels together, where none holds a whole lot any more."""
+    slots = turn.state.slots
+    for slot in slots.levels():
+        if slot.holding.dust and not slot.held:
+            slots.closing.holding.take(slot.holding)
 
 
 def finish(turn: Turn, order: Order) -> None:
@@ -66,6 +77,8 @@ def finish(turn: Turn, order: Order) -> None:
     if slot.order == order.client_id:
         slot.order = ""
     _pause(turn, slot, order)
+    if order.leg is Leg.ENTRY and slot.held and state.slots.closing.holding.dust:
+        slot.holding.take(state.slots.closing.holding)  # the dust of slots that are gone
     if order.leg is Leg.EXIT and order.filled:
         ledger.exit_done(order.realised)
         if slot.number != CLOSING and not slot.held:

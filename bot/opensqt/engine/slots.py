@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from opensqt.engine.accounting import Holding
+from opensqt.engine.market import DUST
 from opensqt.engine.side import Side
 
 CLOSING = 0
@@ -45,10 +46,14 @@ class Slot:
         """Lots held, whatever the side."""
         return abs(self.holding.lots)
 
+    def held_before(self, order_filled: int, order_taken: int) -> int:
+        """Lots held without what an entry, so far, has brought."""
+        return (abs(self.holding.amount) - order_filled * DUST + order_taken) // DUST
+
     @property
     def idle(self) -> bool:
         """Nothing held and no order: far from the price, the slot may be forgotten."""
-        return not (self.holding.lots or self.order)
+        return not (self.holding.lots or self.order)  # dust goes to the closing slot
 
     def settled(self) -> None:
         """Something worked: earlier rejects do not count any more."""
@@ -89,6 +94,7 @@ class Slots:
 
     def forget(self, slot: Slot) -> None:
         level = (slot.side, slot.price)
+        self.closing.holding.take(slot.holding)
         del self.by_number[slot.number]
         if self.by_level[level] is slot:
             del self.by_level[level]

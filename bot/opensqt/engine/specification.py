@@ -113,8 +113,9 @@ def _too_small(turn: Turn, config: EngineConfig, cycles: Cycles) -> tuple[str, s
 
 
 def _smallest(market: Market, price: int) -> int:
-    """Lots of the smallest order that the exchange takes at this price."""
-    return max(1, market.min_quantity, -(-market.min_notional // market.notional(price, 1)))
+    """Lots of the smallest order that the exchange takes at this price, and on spot of which enough is left to sell."""
+    least = max(1, market.min_quantity, -(-market.min_notional // market.notional(price, 1)))
+    return -(-least * PPM // (PPM - max(0, market.taker_fee_ppm))) if market.spot else least
 
 
 def _unprofitable(market: Market, config: EngineConfig, cycles: Cycles) -> tuple[Refusal, str] | None:

@@ -48,6 +48,7 @@ def view_of(state: State, market: Market, time: int) -> EngineView:
         lower=lower,
         upper=upper,
         position=ledger.total.lots,
+        dust=ledger.total.dust,
         entry_cost=ledger.total.cost,
         realised=ledger.realised,
         unrealised=ledger.unrealised(lot_value),

@@ -113,6 +113,7 @@ class EngineView:
     lower: int
     upper: int
     position: int
+    dust: int
     entry_cost: int
     realised: int
     unrealised: int

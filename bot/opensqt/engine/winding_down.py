@@ -64,6 +64,7 @@ def _close(turn: Turn, gate: Gate) -> None:
         price=None,
         lots=abs(lots),
         time_in_force=TimeInForce.IOC,
+        may_open=turn.market.spot,
     )
     slot.exits += 1
     slot.order = order.client_id

@@ -16,7 +16,7 @@ from opensqt.connector.venue import (
     VenueFill,
     VenueOrder,
 )
-from opensqt.engine.actions import Place
+from opensqt.engine.actions import OrderSide, Place
 from opensqt.engine.config import PPM
 from opensqt.engine.events import (
     AccountReported,
@@ -103,7 +103,13 @@ class Translation:
             lots=self.market.to_lots(fill.quantity),
             fee=to_money(self._fee_in_quote(fill)),
             maker=fill.maker,
+            taken=self._taken(fill),
         )
+
+    def _taken(self, fill: VenueFill) -> int:
+        """What the fee of a spot buy has taken of what was bought."""
+        in_base = self.market.spot and fill.side is OrderSide.BUY and fill.fee_currency == self._rules.base
+        return self.market.to_dust(fill.fee) if in_base else 0
 
     def price(self, price: Price) -> PriceChanged:
         return PriceChanged(time=price.time_us, price=self.market.to_ticks(price.last))

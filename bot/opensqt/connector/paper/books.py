@@ -239,6 +239,7 @@ def _check_units(kept: Decimal, wanted: Decimal, instrument: Instrument, name: s
 
 def _restore(holding: Holding, row: Any) -> None:
     holding.last, holding.lots, holding.cost = row["last"], row["lots"], int(row["cost"])
+    holding.dust = row["dust"]
     holding.leverage, holding.time_us = row["leverage"], row["time_us"]
     holding.recount()
 
@@ -277,4 +278,5 @@ def _fill(row: Any, instrument: Instrument) -> PaperFill:
         maker=row["maker"],
         time_us=row["time_us"],
         step=row["step"],
+        taken=int(row["taken"]),
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Container, Iterable, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 from opensqt.connector.paper.books import Books
@@ -27,7 +28,7 @@ from opensqt.connector.venue import (
     VenueOrder,
 )
 from opensqt.engine.events import Remedy
-from opensqt.engine.market import from_money
+from opensqt.engine.market import DUST, from_money
 from opensqt.journal.errors import JournalError
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class PaperExchange:
         entry = holding.cost * instrument.tick_size / holding.lots if holding.lots else 0 * instrument.tick_size
         return Position(
             symbol=symbol,
-            quantity=holding.lots * instrument.lot_size,
+            quantity=(holding.lots + Decimal(holding.dust) / DUST) * instrument.lot_size,
             entry_price=entry,
             unrealised_pnl=from_money(holding.unrealised),
             leverage=holding.leverage,

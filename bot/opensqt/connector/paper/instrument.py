@@ -47,6 +47,11 @@ class Instrument:
             funding_rate=int(market.funding_rate * FEE_SCALE / 100),
         )
 
+    @property
+    def spot(self) -> bool:
+        """Whether base currency itself is traded, and fees of buys are taken in it."""
+        return ":" not in self.symbol
+
     def rules(self) -> SymbolRules:
         return SymbolRules(
             symbol=self.symbol,
@@ -58,7 +63,7 @@ class Instrument:
             min_notional=Decimal(self.min_notional) / MONEY_SCALE,
             maker_fee=Decimal(self.maker_fee) / FEE_SCALE,
             taker_fee=Decimal(self.taker_fee) / FEE_SCALE,
-            max_leverage=MAX_LEVERAGE,
+            max_leverage=1 if self.spot else MAX_LEVERAGE,
         )
 
     def fee(self, price: int, lots: int, rate: int) -> int:

@@ -12,11 +12,12 @@ from decimal import Decimal
 
 from opensqt.connector.paper.account import Holding, PaperAccount
 from opensqt.connector.paper.funding import PaperFunding, fundings, next_due
-from opensqt.connector.paper.instrument import Instrument, whole
+from opensqt.connector.paper.instrument import FEE_SCALE, Instrument, whole
 from opensqt.connector.paper.orders import PaperFill, PaperOrder, RestingOrders
 from opensqt.connector.venue import Failure, NewOrder, OrderUpdate, Price, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState, Remedy
+from opensqt.engine.market import DUST
 
 NOTHING_LEFT = "reduce-only: no position was left to reduce"
 
@@ -157,7 +158,9 @@ class Matching:
             message = f"post-only {new.side.value} at {new.price} would take at {last * instrument.tick_size}"
             raise _RefusedError(Remedy.WOULD_CROSS, message)
         paid = last if takes or price is None else price
-        if new.reduce_only:
+        if instrument.spot:
+            self._check_balance(holding, new, paid, lots)
+        elif new.reduce_only:
             if not holding.reducible(new.side):
                 raise _RefusedError(Remedy.FIX_REQUEST, "reduce_only: there is no position that this order reduces")
         else:
@@ -178,14 +181,33 @@ class Matching:
         )
         return order, takes
 
-    def _check_funds(self, holding: Holding, side: OrderSide, price: int, lots: int, *, takes: bool) -> None:
+    def _check_balance(self, holding: Holding, new: NewOrder, price: int, lots: int) -> None:
         instrument = holding.instrument
-        value = price * lots
+        if new.reduce_only:
+            raise _RefusedError(Remedy.FIX_REQUEST, "reduce_only: there is no such thing on spot")
+        self._check_value(instrument, price * lots)
+        if new.side is OrderSide.BUY:
+            needed, available, currency = price * lots * instrument.tick_value, self.account.available, instrument.quote
+            shown = [f"{Decimal(money).scaleb(-12):.8f}" for money in (needed, available)]
+        else:
+            needed, available, currency = lots, holding.lots - holding.lots_on_sale, instrument.base
+            shown = [f"{count * instrument.lot_size:f}" for count in (needed, available)]
+        if needed > available:
+            message = f"insufficient balance: the order needs {shown[0]} {currency}, {shown[1]} is available"
+            raise _RefusedError(Remedy.INSUFFICIENT_MARGIN, message)
+
+    @staticmethod
+    def _check_value(instrument: Instrument, value: int) -> None:
         if value * instrument.tick_value < instrument.min_notional:
             least = Decimal(instrument.min_notional).scaleb(-12).normalize()
             raise _RefusedError(
                 Remedy.FIX_REQUEST, f"quantity: the order is worth less than {least:f} {instrument.quote}"
             )
+
+    def _check_funds(self, holding: Holding, side: OrderSide, price: int, lots: int, *, takes: bool) -> None:
+        instrument = holding.instrument
+        value = price * lots
+        self._check_value(instrument, value)
         needed = holding.margin(*((value, 0) if side is OrderSide.BUY else (0, value))) - holding.taken
         if takes:
             needed += instrument.fee(price, lots, instrument.taker_fee) if needed > 0 else 0
@@ -223,11 +245,25 @@ class Matching:
         if not lots:
             return
         fee = instrument.fee(price, lots, rate)
+        taken = -(-lots * DUST * rate // FEE_SCALE) if instrument.spot and order.side is OrderSide.BUY else 0
         self.trades += 1
         fill = PaperFill(
-            instrument, order.client_id, self.trades, order.side, price, lots, fee, maker, self.time_us, self.step
+            instrument,
+            order.client_id,
+            self.trades,
+            order.side,
+            price,
+            lots,
+            fee,
+            maker,
+            self.time_us,
+            self.step,
+            taken,
         )
-        self.account.balance += holding.trade(order.side, price, lots) - fee
+        if instrument.spot:
+            self.account.balance += holding.exchange(order.side, price, lots, taken) - (0 if taken else fee)
+        else:
+            self.account.balance += holding.trade(order.side, price, lots) - fee
         self.account.changed()
         self.changes.fills.append(fill)
         self.changes.updates.append(fill.to_venue())
@@ -251,6 +287,7 @@ class Matching:
             holding.buys += value
         else:
             holding.sells += value
+            holding.lots_on_sale += sign * order.lots
         self.account.reserved(holding.recount())
 
     def _tell(self, order: PaperOrder) -> VenueOrder:

@@ -8,7 +8,7 @@ from opensqt.connector.paper.tape import NEVER_ABOVE, NEVER_BELOW
 from opensqt.connector.venue import Failure, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState, Remedy
-from opensqt.engine.market import from_money
+from opensqt.engine.market import DUST, from_money
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class PaperOrder:
 
 @dataclass(frozen=True, slots=True)
 class PaperFill:
-    """`trade` grows with time; `fee` is money."""
+    """`trade` grows with time; `fee` is money; where it was taken in base, `taken` in parts of a lot."""
 
     instrument: Instrument
     client_id: str
@@ -64,9 +64,11 @@ class PaperFill:
     maker: bool
     time_us: int
     step: int
+    taken: int = 0
 
     def to_venue(self) -> VenueFill:
         instrument = self.instrument
+        in_base = self.taken * instrument.lot_size / DUST
         return VenueFill(
             symbol=instrument.symbol,
             client_id=self.client_id,
@@ -74,8 +76,8 @@ class PaperFill:
             side=self.side,
             price=self.price * instrument.tick_size,
             quantity=self.lots * instrument.lot_size,
-            fee=from_money(self.fee),
-            fee_currency=instrument.quote,
+            fee=in_base.normalize() if self.taken else from_money(self.fee),
+            fee_currency=instrument.base if self.taken else instrument.quote,
             maker=self.maker,
             time_us=self.time_us,
         )

@@ -38,8 +38,9 @@ WITH own AS (
     UPDATE paper.accounts SET step = $4, time_us = $5 WHERE id = $1 AND epoch = $2 AND sequence = $3 RETURNING id)"""
 _MARKETS = """
 , moved AS (
-    UPDATE paper.markets m SET time_us = u.time_us, last = u.last, lots = u.lots, cost = u.cost, leverage = u.leverage
-    FROM own, {} AS u (symbol, time_us, last, lots, cost, leverage)
+    UPDATE paper.markets m SET time_us = u.time_us, last = u.last, lots = u.lots, cost = u.cost, leverage = u.leverage,
+        dust = u.dust
+    FROM own, {} AS u (symbol, time_us, last, lots, cost, leverage, dust)
     WHERE m.account = own.id AND m.symbol = u.symbol)"""
 _PLACED = """
 , placed AS (
@@ -53,21 +54,21 @@ _CHANGED = """
     WHERE o.account = own.id AND o.client_id = u.client_id)"""
 _FILLS = """
 , filled AS (
-    INSERT INTO paper.fills (account, trade, symbol, client_id, side, price, lots, fee, maker, time_us, step)
+    INSERT INTO paper.fills (account, trade, symbol, client_id, side, price, lots, fee, maker, time_us, step, taken)
     SELECT own.id, u.* FROM own, {} AS u)"""
 _FUNDING = """
 , funded AS (
     INSERT INTO paper.funding (account, symbol, due_us, lots, price, amount, step)
     SELECT own.id, u.* FROM own, {} AS u)"""
 _DONE = "\nSELECT count(*) FROM own"
-_MARKET_TYPES = ("text", "bigint", "bigint", "bigint", "numeric", "integer")
+_MARKET_TYPES = ("text", "bigint", "bigint", "bigint", "numeric", "integer", "bigint")
 _PLACED_TYPES = (
     "text", "text", "bigint", "text", "bigint", "bigint", "bigint", "text", "boolean", "text", "bigint", "bigint",
     "text",
 )  # fmt: skip
 _CHANGED_TYPES = ("text", "bigint", "text", "bigint", "bigint", "text")
 _FILL_TYPES = (
-    "bigint", "text", "text", "text", "bigint", "bigint", "numeric", "boolean", "bigint", "bigint",
+    "bigint", "text", "text", "text", "bigint", "bigint", "numeric", "boolean", "bigint", "bigint", "numeric",
 )  # fmt: skip
 _FUNDING_TYPES = ("text", "bigint", "bigint", "bigint", "numeric", "bigint")
 
@@ -115,6 +116,7 @@ def market_rows(moved: Iterable[tuple[Holding, int]]) -> Columns:
         _numbers([market.lots for market, _ in rows]),
         _numbers([market.cost for market, _ in rows]),
         _numbers([market.leverage for market, _ in rows]),
+        _numbers([market.dust for market, _ in rows]),
     )
 
 
@@ -162,6 +164,7 @@ def fill_rows(fills: Iterable[PaperFill]) -> Columns:
         _numbers([fill.maker for fill in rows]),
         _numbers([fill.time_us for fill in rows]),
         _numbers([fill.step for fill in rows]),
+        _numbers([fill.taken for fill in rows]),
     )
 
 
