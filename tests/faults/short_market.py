@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,6 @@ MOVES: tuple[Move, ...] = (
     lambda venue: venue.move("39870"),  # down again, through two levels
 )
 RESTING = {"OPEN", "PARTIALLY_FILLED", "NOT_PLACED"}
-SHORTER = MOVES[:3]
 SPEC: dict[str, Any] = {"grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 2, "sellWindow": 3}}
 
 
@@ -98,14 +98,25 @@ async def forget_all(dsn: str) -> None:
 
 async def check_books(venue: WatchedVenue, dsn: str) -> None:
     """No order twice, no fill lost or counted twice: exchange and journal have the same."""
-    assert venue.breaches == []
-    assert not venue.sold_short()
-    assert len(set(venue.accepted)) == len(venue.accepted)
+    assert not venue.breaches, venue.breaches
+    assert not venue.sold_short(), venue.trades
+    assert len(set(venue.accepted)) == len(venue.accepted), venue.accepted
+    traded = sorted(trade.trade_id for trade in venue.trades)
+    counted, committed = await _journalled(dsn)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(10):  # the bot may say what it is about to commit
+            while counted != traded:
+                counted, committed = await _journalled(dsn)
+    assert counted == traded, f"the journal has {counted}, the exchange {traded}"
+    uncommitted = set(venue.placements) - set(committed)
+    assert not uncommitted, f"no commit, no order: {uncommitted}"
+
+
+async def _journalled(dsn: str) -> tuple[list[str], list[str]]:
+    """The ids of trades and orders in the journal."""
     reader = await JournalReader.open(dsn)
     try:
-        fills = await reader.fills(UID)
-        orders = await reader.orders(UID)
+        fills, orders = await reader.fills(UID), await reader.orders(UID)
     finally:
         await reader.close()
-    assert sorted(fill.trade_id for fill in fills) == sorted(trade.trade_id for trade in venue.trades)
-    assert {order.client_id for order in orders} >= set(venue.placements), "no commit, no order"
+    return sorted(fill.trade_id for fill in fills), [order.client_id for order in orders]
