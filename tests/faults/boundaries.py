@@ -123,8 +123,8 @@ class RpcProxy(grpc.GenericRpcHandler):
     def service(self, handler_call_details: Any) -> Any:
         method = handler_call_details.method
         if method.rpartition("/")[2].startswith("Subscribe"):
-            return grpc.unary_stream_rpc_method_handler(self._stream_of(method))  # type: ignore[arg-type]
-        return grpc.unary_unary_rpc_method_handler(self._call_of(method))  # type: ignore[arg-type]
+            return grpc.unary_stream_rpc_method_handler(self._stream_of(method))
+        return grpc.unary_unary_rpc_method_handler(self._call_of(method))
 
     def _call_of(self, method: str) -> Any:
         async def call(request: bytes, context: Any) -> bytes:

@@ -72,7 +72,7 @@ class MortalBot:
     async def snapshot(self) -> pb.GetSnapshotResponse | None:
         stub = stubs.BotServiceStub(self._channels[-1])
         try:
-            return await stub.GetSnapshot(pb.GetSnapshotRequest(), timeout=5)  # type: ignore[no-any-return, misc]
+            return await stub.GetSnapshot(pb.GetSnapshotRequest(), timeout=5)  # type: ignore[no-any-return]
         except grpc.aio.AioRpcError:
             return None
 
