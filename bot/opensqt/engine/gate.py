@@ -57,7 +57,8 @@ class Exposure:
         """All that is held, valued at `mark`, and all that is live or in doubt."""
         lots = dict.fromkeys(Side, 0)
         for slot in state.slots.by_number.values():
-            lots[Side.of(slot.holding.lots)] += slot.held
+            if held := slot.holding.lots:
+                lots[Side.of(held)] += abs(held)
         exposure = cls(lots, {side: market.notional(mark, held) for side, held in lots.items()}, 0)
         for order in state.orders.live.values():
             exposure.add(market, order)

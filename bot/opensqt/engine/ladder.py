@@ -1,7 +1,6 @@
 """One side's levels around a price: which of them have entries, where their exits are, how far exits reach."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.grid import Grid, above, nearest
@@ -10,25 +9,22 @@ from opensqt.engine.side import Side
 from opensqt.engine.slots import Slot
 
 
-@dataclass(frozen=True, slots=True)
 class Ladder:
     """The grid as one side uses it: it enters at a level, from the grid price away, and leaves at the next one back."""
 
-    side: Side
-    layout: Layout
-    config: EngineConfig
-
-    @property
-    def grid(self) -> Grid:
-        return self.layout.grid
+    def __init__(self, side: Side, layout: Layout, config: EngineConfig) -> None:
+        self.side = side
+        self.grid: Grid = layout.grid
+        self.config = config
+        self._lowest = layout.lowest_entry(side)
+        self._highest = layout.highest_entry(side)
 
     def entry_price(self, index: int) -> int | None:
         """The price at which this level is entered; None where it is none of this side's."""
-        price = self.grid.level(index)
-        low, high = self.layout.lowest_entry(self.side), self.layout.highest_entry(self.side)
-        if price <= 0 or self.exit_price(index) <= 0:
+        price, lowest, highest = self.grid.level(index), self._lowest, self._highest
+        if (lowest is not None and index < lowest) or (highest is not None and highest < index):
             return None
-        return None if (low is not None and index < low) or (high is not None and high < index) else price
+        return price if price > 0 and self.exit_price(index) > 0 else None
 
     def exit_price(self, index: int) -> int:
         return self.grid.level(index + self.side.sign)

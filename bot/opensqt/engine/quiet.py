@@ -4,7 +4,7 @@ from opensqt.engine import barriers
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
-from opensqt.engine.gate import Gate
+from opensqt.engine.gate import Closed, Gate
 from opensqt.engine.grid import Grid, nearest
 from opensqt.engine.ladder import Ladder
 from opensqt.engine.layout import Layout
@@ -95,13 +95,14 @@ def _slots(bounds: _Bounds, gate: Gate, layout: Layout) -> None:
     if both_hold or any(not order.unwanted for order in state.orders.entries()):
         _levels(bounds, layout.grid, state.last_price)
     elif entering:
-        _windows(bounds, config, layout, state.last_price)
+        _windows(bounds, gate, layout)
     if state.goal is Goal.RUN and not state.trigger.waiting:
         _trailing(bounds, config, layout)
 
 
-def _windows(bounds: _Bounds, config: EngineConfig, layout: Layout, price: int) -> None:
-    """Where a window has other levels: far from all that may be entered it has none."""
+def _windows(bounds: _Bounds, gate: Gate, layout: Layout) -> None:
+    """Where a window has other levels, while it has no entries; far from all that may be entered it has none."""
+    config, price = gate.config, gate.state.last_price
     grid, index = layout.grid, nearest(layout.grid, price)
     for side in config.sides:
         far = config.window(side) - 1
@@ -113,8 +114,17 @@ def _windows(bounds: _Bounds, config: EngineConfig, layout: Layout, price: int) 
             bounds.above(-(-(grid.level(high) + grid.level(high + 1)) // 2) - 1)
         elif low is not None and index < low:
             bounds.below(-(-(grid.level(low - 1) + grid.level(low)) // 2))
+        elif _position_is_full(gate):
+            bounds.below(-(-(grid.level(index) + grid.level(index + 1)) // 2))
         else:
             _levels(bounds, grid, price)
+
+
+def _position_is_full(gate: Gate) -> bool:
+    """Whether no entry fits into maxPosition: nor does one at a lower price, which has as many lots or more."""
+    state, market = gate.state, gate.market
+    full = state.limit_reached == Closed.MAX_POSITION and len(gate.config.sides) == 1
+    return full and not any(slot.held and not closable(market, slot) for slot in state.slots.levels())
 
 
 def _trailing(bounds: _Bounds, config: EngineConfig, layout: Layout) -> None:

@@ -11,24 +11,21 @@ class Side(StrEnum):
     LONG = "Long"
     SHORT = "Short"
 
-    @property
-    def entry(self) -> OrderSide:
-        """The order that opens."""
-        return OrderSide.BUY if self is Side.LONG else OrderSide.SELL
+    entry: OrderSide
+    """The order that opens."""
+    exit: OrderSide
+    """The order that closes."""
+    sign: int
+    """Of the lots that an entry adds to the position, and of the step from a level to that of its exit."""
 
-    @property
-    def exit(self) -> OrderSide:
-        """The order that closes."""
-        return OrderSide.SELL if self is Side.LONG else OrderSide.BUY
+    def __init__(self, value: str) -> None:
+        long = value == "Long"
+        self.entry, self.exit = (OrderSide.BUY, OrderSide.SELL) if long else (OrderSide.SELL, OrderSide.BUY)
+        self.sign = 1 if long else -1
 
     @property
     def other(self) -> "Side":
         return Side.SHORT if self is Side.LONG else Side.LONG
-
-    @property
-    def sign(self) -> int:
-        """Of the lots that an entry adds to the position, and of the step from a level to that of its exit."""
-        return 1 if self is Side.LONG else -1
 
     def gain(self, start: int, end: int) -> int:
         """How far this side wins when the price goes from `start` to `end`, in ticks."""

@@ -104,5 +104,10 @@ class Slots:
 
     def held(self, side: Side) -> list[Slot]:
         """Levels of this side that hold something, the one that is left first first."""
-        held = (slot for slot in self.levels() if slot.side is side and slot.holding.lots)
-        return sorted(held, key=lambda slot: side.sign * slot.price)
+        slots = self.by_number.values()
+        held = [slot for slot in slots if slot.holding.lots and slot.side is side and slot.number != CLOSING]
+        return sorted(held, key=_price, reverse=side is Side.SHORT)
+
+
+def _price(slot: Slot) -> int:
+    return slot.price
