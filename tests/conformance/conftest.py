@@ -39,6 +39,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if MODE not in {"simulated", "demo"} or (MODE == "demo" and not EXCHANGE):
         raise pytest.UsageError("MODE is simulated or demo, and demo needs EXCHANGE and CREDENTIALS")
     every = list(SIMULATED) if "face" in metafunc.fixturenames else [*SIMULATED, Exchange.PAPER]
+    only = getattr(metafunc.module, "ONLY", None)
+    every = [only] if only is not None else every
     exchanges = [exchange for exchange in every if exchange.value == EXCHANGE] if EXCHANGE else every
     metafunc.parametrize("exchange", exchanges, ids=lambda exchange: exchange.value)
 

@@ -157,6 +157,13 @@ class Dialect:
     async def signed_in(self, exchange: Any, balance: Json) -> None:
         """After the credentials were accepted: what the streams need to know of the account."""
 
+    def log_in_ended(self, message: Any) -> bool:
+        """Whether a message of a stream says that its log-in is over, and that it tells nothing any more."""
+        return False
+
+    def forget_log_in(self, exchange: Any) -> None:
+        """What the streams' log-in left behind in ccxt's instance is not to be used again."""
+
     async def find_order(self, exchange: Any, symbol: str, client_id: str) -> Json:
         """ccxt's order; raises `OrderNotFound`."""
         found: Json = await exchange.fetch_order("", symbol, {"clientOrderId": client_id})

@@ -138,9 +138,9 @@ class Session:
         """As `call`, repeated where that may help."""
         return await retry(lambda: self.call(use, Priority.READ))
 
-    @staticmethod
-    async def drop_streams(exchange: Any, serving: str) -> None:
+    async def drop_streams(self, exchange: Any, serving: str) -> None:
         """Hangs up the connections on which something named like `serving` is awaited: ccxt then subscribes anew."""
+        self.dialect.forget_log_in(exchange)
         for url, client in list((exchange.clients or {}).items()):
             if any(serving in name for name in client.futures):
                 exchange.clients.pop(url, None)
@@ -259,6 +259,7 @@ class Session:
         exchange.heard = self._heard
         exchange.batches_count_items = self.dialect.profile.batches_count_items
         exchange.expiry_header = self.dialect.profile.expiry_header
+        exchange.log_in_ended = lambda message: self._log_in_ended(exchange, message)
         return exchange
 
     def _heard(self, endpoint: str, headers: Mapping[str, str]) -> None:
@@ -266,6 +267,13 @@ class Session:
             self.budget.told(endpoint, allowance)
             told = endpoint if allowance.counts is Counts.ENDPOINT else allowance.counts.name.lower()
             RATE_LIMIT_LEFT.labels(told).set(allowance.share)
+
+    def _log_in_ended(self, exchange: Any, message: Any) -> bool:
+        if not self.dialect.log_in_ended(message):
+            return False
+        log.warning("stream_log_in_ended", exchange=self.dialect.profile.name)
+        self.dialect.forget_log_in(exchange)
+        return True
 
     async def _measure_clock(self) -> int:
         """Our clock minus the exchange's, in microseconds; what ccxt signs is corrected by it."""

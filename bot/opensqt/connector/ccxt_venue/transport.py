@@ -1,5 +1,6 @@
 """One call of ccxt as seen from outside: whether anything was sent, what was answered, and at whose priority."""
 
+import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,6 +54,14 @@ def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of o
         heard: Callable[[str, Headers], None] | None = None
         batches_count_items: bool = False
         expiry_header: str = ""
+        log_in_ended: Callable[[Any], bool] | None = None
+
+        def handle_message(self, client: Any, message: Any) -> None:
+            if self.log_in_ended is not None and self.log_in_ended(message):
+                self.clients.pop(client.url, None)
+                asyncio.ensure_future(client.close())  # noqa: RUF006 - it ends with its connection
+            else:
+                super().handle_message(client, message)
 
         def open(self, lazy: bool = False) -> None:
             super().open(lazy)

@@ -116,6 +116,14 @@ class Binance(Dialect):
     def trade_client_id(self, info: Json) -> str:
         return str(info.get("c", ""))
 
+    def log_in_ended(self, message: Any) -> bool:
+        # ccxt knows no such event; the stream stays up and silent.
+        return isinstance(message, dict) and message.get("e") == "listenKeyExpired"
+
+    def forget_log_in(self, exchange: Any) -> None:
+        # ccxt would use the same listen key for 20 minutes more.
+        exchange.options["linear"] = {**exchange.options.get("linear", {}), "lastAuthenticatedTime": 0}
+
     async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
         await exchange.cancel_orders([], symbol, {"clientOrderIds": list(client_ids)})
 
