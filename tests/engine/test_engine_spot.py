@@ -105,7 +105,7 @@ def test_an_entry_that_is_filled_in_part_stays_where_it_is() -> None:
     assert 1000 in rig.live(OrderSide.BUY)
 
 
-def test_what_is_worth_too_little_is_kept() -> None:
+def test_complaint_06_what_is_worth_too_little_is_kept() -> None:
     rig = trading(SPOT_CONFIG, market=replace(SPOT, min_notional=money(60)))
     entry = rig.entry(1000)
     buy(rig, entry, 3)

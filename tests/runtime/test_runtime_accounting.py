@@ -42,6 +42,7 @@ CASES = {
 }
 
 
+@pytest.mark.timeout(600)  # a whole month
 @pytest.mark.parametrize("name", CASES)
 def test_complaint_11_the_pnl_of_a_month_is_the_change_of_the_equity(
     candle_file: Callable[[str], Path], name: str
