@@ -26,8 +26,8 @@ class ConnectorLine(Line[ConnectorReport]):
 
 
 def progress(report: ConnectorReport) -> tuple[tuple[str, str, bool], ...]:
-    """How far each paper market has been played: symbol, whole percent, whether it is at its end."""
+    """How far each paper market has been played: symbol, whole percent or "live", whether it is at its end."""
     return tuple(
-        (market.symbol, f"{100 * market.played // market.total if market.total else 0}%", market.ended)
+        (market.symbol, f"{100 * market.played // market.total}%" if market.total else "live", market.ended)
         for market in report.markets
     )

@@ -174,7 +174,17 @@ def test_bad_bots_are_refused_by_field(server: Envtest, namespace: str, case: st
         (
             {"spec.paper.markets": [{"symbol": "A/BCD", "candles": {"path": "a"}, "model": {}}]},
             "spec.paper.markets[0]",
-            "at most one of candles and model",
+            "at most one of candles, model and livePrices",
+        ),
+        (
+            {"spec.paper.markets": [{"symbol": "A/BCD"}, {"symbol": "E/BCD", "livePrices": {"exchange": "okx"}}]},
+            "spec.paper.markets",
+            "livePrices: all markets have them, or none",
+        ),
+        (
+            {"spec.paper.markets": [{"symbol": "A/BCD", "livePrices": {"exchange": "paper"}}]},
+            "spec.paper.markets[0].livePrices.exchange",
+            "take the prices of a real exchange",
         ),
         (
             {"spec.paper.markets": [{"symbol": "A/BCD", "candles": {"path": "a", "url": "https://b"}}]},

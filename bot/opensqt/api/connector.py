@@ -93,11 +93,30 @@ class MarketModel(Model):
     days: Integer = Field(default=30, ge=1, le=3650, description="Length of the market.")
 
 
+class LivePrices(Model):
+    """Prices of a real exchange's public streams, as they come; no account is needed."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("self.exchange != 'paper'", "take the prices of a real exchange", ".exchange"),
+    )
+
+    exchange: Exchange = Field(description="Whose market of the same symbol.")
+
+    @model_validator(mode="after")
+    def _real(self) -> Self:
+        if self.exchange is Exchange.PAPER:
+            raise ValueError("take the prices of a real exchange")
+        return self
+
+
 class PaperMarket(Model):
     """One market of the paper exchange."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("!(has(self.candles) && has(self.model))", "set at most one of candles and model"),
+        Rule(
+            "[has(self.candles), has(self.model), has(self.livePrices)].filter(x, x).size() <= 1",
+            "set at most one of candles, model and livePrices",
+        ),
         Rule(
             "self.symbol.contains(':') || !has(self.fundingRate) || double(self.fundingRate) == 0.0",
             "spot has no funding",
@@ -125,13 +144,14 @@ class PaperMarket(Model):
     )
     candles: Candles | None = Field(default=None, description="Recorded market.")
     model: MarketModel | None = Field(
-        default=None, description="Seeded market; the default where no candles are given."
+        default=None, description="Seeded market; the default where neither candles nor livePrices are given."
     )
+    live_prices: LivePrices | None = Field(default=None, description="A real exchange's prices, at their own speed.")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if self.candles is not None and self.model is not None:
-            raise ValueError("set at most one of candles and model")
+        if sum(source is not None for source in (self.candles, self.model, self.live_prices)) > 1:
+            raise ValueError("set at most one of candles, model and livePrices")
         return self
 
     @model_validator(mode="after")
@@ -216,7 +236,15 @@ class PaperFaults(Model):
 
 
 class Paper(Model):
-    """The paper exchange: a matching engine over recorded or modelled markets, with books that survive its death."""
+    """The paper exchange: a matching engine over recorded, modelled or live markets, its books survive its death."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.markets.all(market, has(market.livePrices)) || !self.markets.exists(market, has(market.livePrices))",
+            "livePrices: all markets have them, or none: they have one time",
+            ".markets",
+        ),
+    )
 
     balance: PositiveDecimal = Field(
         default="10000", validate_default=True, description="Starting balance in quote currency."
@@ -237,6 +265,8 @@ class Paper(Model):
         symbols = [market.symbol for market in self.markets]
         if twice := {symbol for symbol in symbols if symbols.count(symbol) > 1}:
             raise ValueError(f"markets: {', '.join(sorted(twice))} is there twice")
+        if len({market.live_prices is None for market in self.markets}) > 1:
+            raise ValueError("livePrices: all markets have them, or none: they have one time")
         return self
 
 

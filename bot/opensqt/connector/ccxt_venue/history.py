@@ -1,16 +1,14 @@
 """Past candles of an exchange, page by page: whole windows of time, so that what is missing is missing there."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from opensqt.api.connector import Exchange
-from opensqt.connector.ccxt_venue import ENDPOINT_ENV, convert
+from opensqt.connector.ccxt_venue import convert, simulator
 from opensqt.connector.ccxt_venue.exchanges import DIALECTS
-from opensqt.connector.ccxt_venue.loader import check_endpoint
 from opensqt.connector.ccxt_venue.public import PublicSession
 from opensqt.connector.ccxt_venue.session import CallError
 from opensqt.connector.venue import VenueError
@@ -48,10 +46,7 @@ class History:
         self, exchange: Exchange, symbol: str, interval: str, *, waiting: Callable[[str], None] = lambda _: None
     ) -> None:
         """`waiting` is told why nothing comes for a while."""
-        simulator = os.environ.get(ENDPOINT_ENV) or None
-        if simulator is not None:
-            check_endpoint(simulator)
-        self._session = PublicSession(DIALECTS[exchange](), endpoint=simulator)
+        self._session = PublicSession(DIALECTS[exchange](), endpoint=simulator())
         self._symbol = symbol
         self._interval = interval
         self._page = PAGE_CANDLES[exchange]

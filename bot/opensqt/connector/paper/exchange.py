@@ -180,7 +180,7 @@ class PaperExchange:
         if self.feeds.prices.heard(symbol) and (price := self.price(symbol)):
             self.matching.changes.updates.append(price)
         for subject in self.feeds.klines.subjects():
-            if subject[0] == symbol:
+            if subject[0] == symbol and not self.markets.tapes[symbol].live:
                 tape, instrument = self.markets.tapes[symbol], self._holdings[symbol].instrument
                 for kline in klines_of(tape, instrument, subject[1], start, end):
                     self.feeds.klines.tell(subject, kline)

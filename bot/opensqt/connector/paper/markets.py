@@ -80,7 +80,7 @@ class Markets:
         step = self._matching.step
         if self._progress[0] != step:
             progress = (
-                MarketProgress(symbol, tape.played, tape.total, self.place_of(symbol), tape.ended)
+                MarketProgress(symbol, tape.played, tape.total, self.place_of(symbol), tape.ended and not tape.live)
                 for symbol, tape in self.tapes.items()
             )
             self._progress = step, tuple(progress)

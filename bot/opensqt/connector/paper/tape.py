@@ -29,7 +29,12 @@ class Candle(NamedTuple):
 
 
 class Tape:
-    """`played` counts the steps behind us; step `k` (from 0) is quarter `k % 4` of candle `k // 4`. Prices in ticks."""
+    """One market's; a live one (`live.py`) has no steps to come.
+
+    `played` counts the steps behind us; step `k` (from 0) is quarter `k % 4` of candle `k // 4`. Prices in ticks.
+    """
+
+    live = False
 
     def __init__(self, candles: Candles) -> None:
         self._times = candles.times

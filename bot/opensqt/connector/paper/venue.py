@@ -15,6 +15,7 @@ from opensqt.connector.paper.commits import GroupCommit, Update
 from opensqt.connector.paper.exchange import ACCOUNT, Feeds, PaperExchange
 from opensqt.connector.paper.instrument import MAX_LEVERAGE, Instrument
 from opensqt.connector.paper.klines import require_interval
+from opensqt.connector.paper.live import LivePrices, LiveTape
 from opensqt.connector.paper.lockstep import Lockstep
 from opensqt.connector.paper.markets import Markets
 from opensqt.connector.paper.matching import Matching
@@ -76,6 +77,10 @@ class PaperVenue:
         self._problem: tuple[str, str] | None = ("Connecting", "the market data is being loaded")
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        live = {market.symbol: market.live_prices.exchange for market in paper.markets if market.live_prices}
+        if live and lockstep is not None:
+            raise ValueError("spec.paper.markets: livePrices cannot be played in lockstep (--until-end)")
+        self._live = LivePrices(live, self._tell_health) if live else None
         self.capabilities = Capabilities(
             look_up_by_client_id=True,
             cancel_all=True,
@@ -96,6 +101,8 @@ class PaperVenue:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._live is not None:
+            await self._live.close()
         if self._books is not None:
             await self._books.close()
 
@@ -106,6 +113,8 @@ class PaperVenue:
             return VenueHealth(False, *self._problem, markets=markets)
         if failing is not None:
             return VenueHealth(False, failing.venue_code, failing.message, markets=markets)
+        if self._live is not None and (trouble := self._live.trouble):
+            return VenueHealth(False, *trouble, markets=markets)
         return VenueHealth(True, "Ready", "", markets=markets)
 
     async def health_changed(self) -> None:
@@ -178,11 +187,19 @@ class PaperVenue:
 
     async def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
         require_interval(interval)
-        return (await self._open_exchange(symbol)).klines(symbol, interval, limit)
+        exchange = await self._open_exchange(symbol)
+        if self._live is not None and (source := self._live.of(symbol)):
+            return await source.newest_klines(symbol, interval, limit)
+        return exchange.klines(symbol, interval, limit)
 
     def watch_klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
         require_interval(interval)
-        return self._feeds.klines.listen([(symbol, interval) for symbol in symbols])
+        sources = {self._live.of(symbol) for symbol in symbols} if self._live is not None else {None}
+        if sources == {None}:
+            return self._feeds.klines.listen([(symbol, interval) for symbol in symbols])
+        if len(sources) > 1 or not (source := sources.pop()):
+            raise VenueError(Failure(Remedy.FIX_REQUEST, "symbols: candles of one source at a time"))
+        return source.klines(symbols, interval)
 
     def watch_orders(self, symbols: Sequence[str]) -> AsyncIterator[OrderUpdate | Gap]:
         return self._feeds.orders.listen(symbols)
@@ -235,7 +252,10 @@ class PaperVenue:
         return False
 
     def _load(self) -> dict[str, Tape]:
-        return {market.symbol: Tape(load_market(market, index)) for index, market in enumerate(self._paper.markets)}
+        return {
+            market.symbol: LiveTape() if market.live_prices else Tape(load_market(market, index))
+            for index, market in enumerate(self._paper.markets)
+        }
 
     async def _take_books(self, tapes: dict[str, Tape]) -> None:
         if self._books is None:
@@ -257,6 +277,8 @@ class PaperVenue:
         if self._lockstep is not None:
             self._lockstep.attach(exchange)
             market = self._lockstep.run(exchange)
+        elif self._live is not None:
+            market = self._live.play(exchange, self._instruments)
         else:
             if not any(tape.played for tape in tapes.values()) and (first := exchange.markets.next()):
                 exchange.markets.play(first[1])  # so that there is a price as soon as anyone may trade
@@ -310,6 +332,9 @@ def _instruments(paper: Paper) -> dict[str, Instrument]:
 def _resume(tape: Tape, symbol: str, place: int) -> None:
     """Goes on where the books are. Raises BadMarketDataError where the data ends before that."""
     if not place:
+        return
+    if isinstance(tape, LiveTape):
+        tape.resume(place)
         return
     tape.played = tape.steps_until(place)
     end = tape.time_us(tape.total - 1)
