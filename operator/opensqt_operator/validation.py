@@ -1,10 +1,10 @@
 """The API server's objects as our models, validated again: what went past the CRD's rules is named, field by field."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic.alias_generators import to_camel
 
+from opensqt.api.problems import Problem, problems
 from opensqt.api.schema import Model
 from opensqt_operator.names import Object
 
@@ -27,9 +27,9 @@ def parse(model: type[M], raw: Object) -> M:
     try:
         return model.model_validate({name: value for name, value in raw.items() if name != "status"})
     except ValidationError as error:
-        problems = [_problem(dict(detail)) for detail in error.errors(include_input=False, include_url=False)]
-        more = f" (and {len(problems) - _SHOWN} more)" if len(problems) > _SHOWN else ""
-        raise InvalidSpecError("; ".join(problems[:_SHOWN]) + more) from None
+        lines = [_line(problem) for problem in problems(error)]
+        more = f" (and {len(lines) - _SHOWN} more)" if len(lines) > _SHOWN else ""
+        raise InvalidSpecError("; ".join(lines[:_SHOWN]) + more) from None
 
 
 def parse_status(model: type[S], raw: Object) -> S:
@@ -40,11 +40,7 @@ def parse_status(model: type[S], raw: Object) -> S:
         return model()
 
 
-def _problem(detail: dict[str, Any]) -> str:
-    path = ""
-    for part in detail["loc"]:
-        path += f"[{part}]" if isinstance(part, int) else f".{to_camel(part) if '_' in part else part}"
-    message = str(detail["msg"]).removeprefix("Value error, ")
+def _line(problem: Problem) -> str:
     # Our own messages may quote what was written; a value that does not fit its type may be anything.
-    quoted = detail["type"] == "value_error" and path and "is not allowed" in message
-    return f"{path.lstrip('.') or 'spec'}: {'must be a plain decimal in quotes' if quoted else message}"
+    quoted = problem.kind == "value_error" and problem.path and "is not allowed" in problem.message
+    return f"{problem.path or 'spec'}: {'must be a plain decimal in quotes' if quoted else problem.message}"

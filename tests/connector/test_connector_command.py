@@ -42,7 +42,7 @@ def resource(spec: dict[str, Any] | None = None, **metadata: str) -> str:
         (
             {RESOURCE_ENV: resource({"exchange": "paper", "paper": {"markets": [market(tickSize="0")]}})},
             ANY_PORTS,
-            "spec.paper.markets.0.tickSize:",
+            "spec.paper.markets[0].tickSize:",
         ),
         ({RESOURCE_ENV: resource(uid="")}, ANY_PORTS, "metadata.uid: must be set"),
         ({RESOURCE_ENV: resource()}, ANY_PORTS, "OPENSQT_JOURNAL_DSN is not set"),

@@ -144,6 +144,14 @@ def test_candles_of_a_config_map_and_a_volume_are_found_where_they_are_mounted(t
         load_market(spec(volume={"claimName": "x", "path": "../0/btc.csv"}), 1, tmp_path)
 
 
+def test_a_tick_that_would_round_the_market_away_is_refused_with_one_that_fits(tmp_path: Path) -> None:
+    path = write_candles(tmp_path / "doge.csv", [(0.19, 0.19, 0.19, 0.19)])
+    with pytest.raises(
+        BadMarketDataError, match=r"tickSize: 0\.1 is too coarse for prices near 0\.2: set tickSize to 0\.00001"
+    ):
+        load_market(spec(path=str(path)), 0)
+
+
 def test_candles_are_downloaded_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_candles(tmp_path / "c.csv", FLAT * 3).read_bytes()
 

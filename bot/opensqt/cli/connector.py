@@ -13,6 +13,7 @@ import grpc
 from pydantic import ValidationError
 
 from opensqt.api.connector import Exchange, ExchangeConnector
+from opensqt.api.problems import problems
 from opensqt.api.process import CREDENTIALS_DIR, CREDENTIALS_DIR_ENV, DSN_ENV, RESOURCE_ENV
 from opensqt.cli.logs import configure_logs
 from opensqt.connector.process import ConnectorServer, ListenError, run
@@ -59,11 +60,7 @@ def read_connector(env: Mapping[str, str]) -> ExchangeConnector:
     try:
         resource = ExchangeConnector.model_validate(json.loads(text))
     except ValidationError as error:
-        details = (
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
-            for detail in error.errors(include_url=False, include_input=False)
-        )
-        raise SettingsError(f"{RESOURCE_ENV}: {'; '.join(details)}") from None
+        raise SettingsError(f"{RESOURCE_ENV}: {'; '.join(map(str, problems(error)))}") from None
     except ValueError as error:
         raise SettingsError(f"{RESOURCE_ENV} is not JSON: {error}") from None
     if not resource.metadata.uid:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from opensqt.api.gridbot import GridBot, GridBotSpec
+from opensqt.api.problems import problems
 from opensqt.api.process import DSN_ENV, RESOURCE_ENV
 
 
@@ -44,7 +45,7 @@ def _read_bot(text: str) -> GridBot:
     try:
         bot = GridBot.model_validate(json.loads(text))
     except ValidationError as error:
-        raise SettingsError(f"{RESOURCE_ENV}: {describe(error)}") from None
+        raise SettingsError(f"{RESOURCE_ENV}: {'; '.join(map(str, problems(error)))}") from None
     except ValueError as error:
         raise SettingsError(f"{RESOURCE_ENV} is not JSON: {error}") from None
     if not bot.metadata.uid:
@@ -57,15 +58,6 @@ def read_spec(text: str) -> GridBotSpec:
     try:
         return GridBotSpec.model_validate(json.loads(text))
     except ValidationError as error:
-        raise SettingsError(describe(error, "spec")) from None
+        raise SettingsError("; ".join(map(str, problems(error, "spec")))) from None
     except ValueError as error:
         raise SettingsError(f"spec is not JSON: {error}") from None
-
-
-def describe(error: ValidationError, root: str = "") -> str:
-    """All that is wrong, each with the path of its field."""
-    lines = []
-    for detail in error.errors(include_url=False, include_input=False):
-        path = ".".join(str(part) for part in ([root] if root else []) + list(detail["loc"]))
-        lines.append(f"{path}: {detail['msg'].removeprefix('Value error, ')}")
-    return "; ".join(lines)

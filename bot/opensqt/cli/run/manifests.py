@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from opensqt.api import API_VERSION
 from opensqt.api.connector import ExchangeConnector
 from opensqt.api.gridbot import GridBot
+from opensqt.api.problems import problems
 
 _PLAIN_WORDS = {"missing": "is required", "extra_forbidden": "is no field of this resource"}
 
@@ -151,12 +152,7 @@ def _without_nulls(value: Any) -> Any:
 
 def field_errors(error: ValidationError) -> list[str]:
     """`path: what is wrong`, with paths as `kubectl explain` takes them, list indices in brackets."""
-    lines = []
-    for detail in error.errors(include_url=False, include_input=False):
-        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(".")
-        message = _PLAIN_WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, "))
-        lines.append(f"{path}: {message}")
-    return lines
+    return [f"{one.path}: {_PLAIN_WORDS.get(one.kind, one.message)}" for one in problems(error)]
 
 
 def _contents(document: dict[str, Any], encoded: str, plain: str, origin: Origin) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ import http.client
 import tempfile
 import urllib.error
 import urllib.request
+from decimal import Decimal
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,8 @@ from opensqt.connector.paper.model import model_candles
 
 log = structlog.get_logger(__name__)
 
+FEWEST_TICKS = 100
+"""A price of fewer ticks is rounded by so much that the market is no longer the recorded one."""
 DOWNLOAD_LIMIT = 256 * 2**20
 """Bytes that a download may have at most."""
 DOWNLOAD_SECONDS = 30.0
@@ -31,11 +34,22 @@ def load_market(market: PaperMarket, index: int, candles_dir: Path = Path(CANDLE
             candles = _download(source.url, market)
         else:
             candles = read_candles(_path(market, candles_dir / str(index)), market.tick_size, market.lot_size)
+        _check_tick(candles.closes[0], market)
     except BadMarketDataError as error:
         raise BadMarketDataError(f"{market.symbol}: {error}") from None
     gaps, longest = candles.gaps()
     log.info("candles_loaded", symbol=market.symbol, candles=len(candles), gaps=gaps, longest_gap_minutes=longest)
     return candles
+
+
+def _check_tick(ticks: int, market: PaperMarket) -> None:
+    if ticks < FEWEST_TICKS:
+        price = ticks * market.tick_size
+        fitting = Decimal(1).scaleb(price.adjusted() - 4)
+        raise BadMarketDataError(
+            f"tickSize: {market.tick_size:f} is too coarse for prices near {price:f}: "
+            f"set tickSize to {fitting:f}, say, and lotSize to fit"
+        )
 
 
 def _path(market: PaperMarket, folder: Path) -> Path:
