@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from opensqt.bot.v1 import bot_pb2 as pb
-from opensqt.engine.market import Market, from_money
+from opensqt.engine.market import DUST, Market, from_money
 from opensqt.engine.view import BreakerView, EngineView, LimitView, Phase, SlotView, Unit
 from opensqt.runtime.probes import Probe
 
@@ -92,9 +92,10 @@ def slots_of(slots: Iterable[SlotView], market: Market) -> list[pb.Slot]:
 
 def average_entry_price(view: EngineView, market: Market) -> Decimal:
     """To a hundredth of a tick; 0 where there is none, as may be where a neutral grid's two sides are netted."""
-    if view.position == 0:
+    held = view.position + Decimal(view.dust) / DUST
+    if not held:
         return Decimal(0)
-    ticks = max(Decimal(0), Decimal(view.entry_cost) / (view.position * market.tick_value))
+    ticks = max(Decimal(0), Decimal(view.entry_cost) / (held * market.tick_value))
     return ticks.quantize(Decimal("0.01")) * market.tick_size
 
 
