@@ -41,6 +41,7 @@ class SimulatedVenue:
         self.orders: dict[str, VenueOrder] = {}
         self.placements: dict[str, Place] = {}
         self.messages: list[OrderReported | OrderFilled] = []
+        self.forgotten: dict[str, VenueOrder] = {}
         self.position = 0
         self._trades = 0
 
@@ -72,6 +73,10 @@ class SimulatedVenue:
             return False
         self.end(order, OrderState.CANCELLED, now)
         return True
+
+    def forget(self, client_id: str) -> None:
+        """It has no order of this id any more; trades stay known, and so do messages that are on their way."""
+        self.forgotten[client_id] = self.orders.pop(client_id)
 
     def fill(self, order: VenueOrder, lots: int, now: int, *, price: int | None = None) -> None:
         place = order.place

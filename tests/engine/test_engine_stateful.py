@@ -78,11 +78,12 @@ def lots_of(orders: Iterable[VenueOrder], side: OrderSide) -> int:
 class GridMachine(RuleBasedStateMachine):
     """The engine, a venue, and the shell between them; every message may be late, lost, doubled or out of order."""
 
-    @initialize(config=st.sampled_from(CONFIGS), side=st.sampled_from(Side), min_quantity=st.sampled_from([1, 4]))
-    def start(self, config: EngineConfig, side: Side, min_quantity: int) -> None:
+    side = Side.LONG
+
+    @initialize(config=st.sampled_from(CONFIGS), min_quantity=st.sampled_from([1, 4]))
+    def start(self, config: EngineConfig, min_quantity: int) -> None:
         self.market = replace(MARKET, min_quantity=min_quantity)
-        self.side = side
-        self.rig = Rig(replace(config, side=side), market=self.market)
+        self.rig = Rig(replace(config, side=self.side), market=self.market)
         self.venue = SimulatedVenue(self.market, 1000)
         self.transit: list[Action] = []
         self.late: list[tuple[int, Place]] = []
@@ -106,14 +107,15 @@ class GridMachine(RuleBasedStateMachine):
             case Cancel(client_id):
                 if not self.venue.cancel(client_id, now):
                     self.feed(CancelFailed(now, client_id, Remedy.UNKNOWN_ORDER, "unknown"))
-            case LookUp(client_id):
+            case LookUp(client_id, since):
                 order = self.venue.orders.get(client_id)
-                if order is None:
-                    self.feed(OrderNotFound(now, client_id))
-                else:
+                traces = order or (self.venue.forgotten.get(client_id) if since else None)
+                if order is not None:
                     self.feed(self.venue.state_of(order, now))
-                    for fill in order.trades:
-                        self.feed(replace(fill, time=now))
+                for fill in traces.trades if traces else []:
+                    self.feed(fill)
+                if order is None:
+                    self.feed(OrderNotFound(now, client_id, confirmed=since > 0))
 
     def do_place(self, place: Place) -> None:
         try:
@@ -240,6 +242,14 @@ class GridMachine(RuleBasedStateMachine):
         order = list(self.venue.open_orders().values())[pick % len(self.venue.open_orders())]
         order.would_cross = would_cross
         self.venue.end(order, OrderState.CANCELLED, self.rig.now)
+
+    @rule(pick=PICKS)
+    def forget(self, pick: int) -> None:
+        """The venue loses an order that it has shown, and says nothing."""
+        shown = [order.place.client_id for order in self.rig.engine.orders() if order.known]
+        shown = [client_id for client_id in shown if client_id in self.venue.open_orders()]
+        if shown:
+            self.venue.forget(shown[pick % len(shown)])
 
     @rule(microseconds=st.sampled_from([1, 400_000, SECOND, 3 * SECOND, 40 * SECOND]))
     def wait(self, microseconds: int) -> None:
@@ -374,10 +384,17 @@ class GridMachine(RuleBasedStateMachine):
         assert self.venue.position == self.rig.engine.view().position
         assert abs(self.venue.position) < self.market.min_quantity
 
+    def compare(self) -> None:
+        """The shell asks now and then after orders that are not among the open ones."""
+        for order in self.rig.engine.orders():
+            if order.known and order.place.client_id not in self.venue.open_orders():
+                self.carry_out(LookUp(order.place.client_id))
+
     def calm(self) -> None:
         if self.lost:
             self.regain_stream()
         for _ in range(60):
+            self.compare()
             self.act_all()
             self.hear_all()
             self.wait(20 * SECOND)
@@ -387,10 +404,19 @@ class GridMachine(RuleBasedStateMachine):
         raise AssertionError(f"never calm: {self.transit} {self.rig.engine.wake_at} {self.rig.engine.view()}")
 
 
-TestGrid = GridMachine.TestCase
-TestGrid.settings = settings(
+class ShortMachine(GridMachine):
+    side = Side.SHORT
+
+
+class NeutralMachine(GridMachine):
+    side = Side.NEUTRAL
+
+
+SETTINGS = settings(
     max_examples=60,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
+TestLong, TestShort, TestNeutral = GridMachine.TestCase, ShortMachine.TestCase, NeutralMachine.TestCase
+TestLong.settings = TestShort.settings = TestNeutral.settings = SETTINGS
