@@ -10,6 +10,7 @@ from opensqt.api.barriers import Barriers
 from opensqt.api.meta import Condition, ConnectorRef, Journal, ObjectMeta, Resources
 from opensqt.api.risk import CircuitBreaker, MarketMonitor, RiskLimits
 from opensqt.api.risk_status import BreakerStatus, GateStatus, LimitStatus, MonitorStatus
+from opensqt.api.safety import ExistingPosition, Safety
 from opensqt.api.schema import (
     Boolean,
     Column,
@@ -268,6 +269,14 @@ class GridBotSpec(Model):
     leverage: Integer = Field(default=1, ge=1, le=125, description="Set at the exchange before trading.")
     risk_limits: RiskLimits = RiskLimits()
     circuit_breaker: CircuitBreaker = CircuitBreaker()
+    existing_position: ExistingPosition = Field(
+        default=ExistingPosition.REFUSE,
+        description=(
+            "What a position means that the account has at the bot's first start: Refuse places no entries until it is "
+            "gone, Ignore leaves it alone, Adopt takes it over by the rule of docs/engine.md."
+        ),
+    )
+    safety: Safety = Safety()
     market_monitor: MarketMonitor | None = Field(
         default=None, description="Stops entries while the whole market falls; absent: off."
     )

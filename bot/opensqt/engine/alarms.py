@@ -2,7 +2,9 @@
 
 from opensqt.engine.breaker import Trip
 from opensqt.engine.config import EngineConfig
-from opensqt.engine.events import CandleChanged, FeedChanged
+from opensqt.engine.events import CandleChanged, ClockCompared, FeedChanged
+from opensqt.engine.safety import ABOUT_BALANCE, Entry, findings
+from opensqt.engine.sizing import in_base, lots_at
 from opensqt.engine.state import Turn, candle_feed
 
 
@@ -29,6 +31,32 @@ def open_breaker(turn: Turn, config: EngineConfig, reason: Trip, cause: str) -> 
 def close_breaker(turn: Turn, why: str) -> None:
     turn.state.breaker.close(turn.state.ledger, turn.state.ledger.pnl(turn.lot_value))
     turn.tell("BreakerClosed", why)
+
+
+def on_clock(turn: Turn, event: ClockCompared) -> None:
+    if event.skew != turn.state.clock_skew:
+        turn.state.clock_skew, turn.state.unchecked, turn.changed = event.skew, True, True
+
+
+def check_safety(turn: Turn, config: EngineConfig) -> None:
+    """Looks at the findings as long as there are any. A bot that holds something has shown that it can trade."""
+    state = turn.state
+    if not state.unchecked or state.equity is None or not state.last_price:
+        return
+    lots = lots_at(state, turn.market, config, state.last_price)
+    worth = turn.market.notional(state.last_price, lots) if in_base(config) else state.sizing.size
+    found = findings(config, turn.market, state.equity, state.clock_skew, Entry(worth, lots))
+    if state.ledger.total.lots:
+        found = [finding for finding in found if finding.reason not in ABOUT_BALANCE]
+    if found != state.findings:
+        for finding in found:
+            if finding.reason not in {known.reason for known in state.findings}:
+                turn.warn(finding.reason, f"no entries are placed: {finding.message}")
+        if not found:
+            turn.tell("SafetyPassed", "nothing is found any more: entries are placed")
+        state.findings, turn.changed = found, True
+    if not found:
+        state.unchecked, turn.changed = False, True
 
 
 def on_candle_feed(turn: Turn, event: FeedChanged) -> None:

@@ -8,6 +8,7 @@ from opensqt.api.gridbot import GridBotSpec
 from opensqt.api.gridbot import Side as GridSide
 from opensqt.api.interval import Interval
 from opensqt.api.risk import MarketMonitor, Trigger
+from opensqt.api.safety import ExistingPosition
 from opensqt.engine.market import Market, to_money
 from opensqt.engine.side import Side
 
@@ -74,6 +75,10 @@ class EngineConfig:
     stop_loss_price: int = 0
     time_limit: int = 0
     barrier_action: BarrierAction = BarrierAction.CLOSE_POSITION
+    leverage: int = 0
+    required_slots: int = 0
+    max_clock_skew: int = 0
+    existing_position: ExistingPosition = ExistingPosition.REFUSE
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -139,6 +144,10 @@ class EngineConfig:
             margin_lock=limits.margin_lock_seconds * 1_000_000,
             max_daily_loss=to_money(breaker.max_daily_loss or zero),
             max_daily_loss_ppm=int((breaker.max_daily_loss_percent or zero) * PPM / 100),
+            leverage=1 if market.spot else spec.leverage,
+            required_slots=spec.safety.required_slots,
+            max_clock_skew=spec.safety.max_clock_skew_milliseconds * 1000,
+            existing_position=spec.existing_position,
             monitor=_monitor_of(spec.market_monitor) if spec.market_monitor else None,
         )
 

@@ -4,15 +4,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from opensqt.engine import barriers, lifecycle, sizing, specification
+from opensqt.engine import barriers, existing_position, lifecycle, sizing, specification
 from opensqt.engine.actions import Action, Place
 from opensqt.engine.adoption import adopt
-from opensqt.engine.alarms import on_candle, on_candle_feed, watch_breaker, watch_monitor
+from opensqt.engine.alarms import check_safety, on_candle, on_candle_feed, on_clock, watch_breaker, watch_monitor
 from opensqt.engine.config import DEFAULT_PRICE_AGE, EngineConfig
 from opensqt.engine.events import (
     AccountReported,
     CancelFailed,
     CandleChanged,
+    ClockCompared,
     ClockTicked,
     Configured,
     Event,
@@ -24,6 +25,7 @@ from opensqt.engine.events import (
     OrderNotFound,
     OrderReported,
     PlaceFailed,
+    PositionFound,
     PositionReported,
     PriceChanged,
     Started,
@@ -122,6 +124,11 @@ class Engine:
         return self._wake_at
 
     @property
+    def wants_position(self) -> bool:
+        """Whether the account's position is to be told by PositionFound: the journal knows nothing of it yet."""
+        return not self._state.position_known and not self._state.ledger.fills
+
+    @property
     def max_price_age(self) -> int:
         """Microseconds after which a price is too old to trade by; the shell knows how old one is."""
         return self._state.config.max_price_age if self._state.config else DEFAULT_PRICE_AGE
@@ -203,6 +210,10 @@ class Engine:
                 self._on_started(turn, event)
             case CandleChanged():
                 on_candle(turn, event)
+            case PositionFound():
+                existing_position.on_found(turn, event)
+            case ClockCompared():
+                on_clock(turn, event)
             case ClockTicked():
                 pass
 
@@ -233,6 +244,7 @@ class Engine:
         if event.market is not None:
             self._market = turn.market = event.market
         state.epoch = event.epoch
+        state.unchecked = True
         state.fresh = False
         state.feeds_lost.clear()
         for slot in state.slots.by_number.values():
@@ -253,6 +265,7 @@ class Engine:
             watch_breaker(turn, config)
             sizing.follow(turn, config)
         watch_monitor(turn, config)
+        check_safety(turn, config)
         if state.goal in {Goal.RUN, Goal.PAUSE}:
             self._follow_price(turn, config)
             barriers.watch(turn, config)
@@ -260,6 +273,7 @@ class Engine:
             wind_down(turn, config)
             return
         layout = state.layout
+        existing_position.decide(turn, config, layout)
         if layout is not None:
             specification.check(turn, config, layout)
             Planner(turn, config, layout).run()

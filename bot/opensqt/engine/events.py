@@ -199,6 +199,23 @@ class FeedChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PositionFound:
+    """The account's position before this bot has traded: signed lots, and what was paid for them in money, positive."""
+
+    time: int
+    lots: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCompared:
+    """The connector's clock less the exchange's, in microseconds."""
+
+    time: int
+    skew: int
+
+
+@dataclass(frozen=True, slots=True)
 class CandleChanged:
     """A candle of any symbol as it is now; with `closed` as it has become for good. Oldest first at each start.
 
@@ -234,4 +251,6 @@ Event = (
     | LookUpFailed
     | FeedChanged
     | CandleChanged
+    | PositionFound
+    | ClockCompared
 )

@@ -25,6 +25,8 @@ class Closed(StrEnum):
     BACKING_OFF = "BackingOff"
     GOAL = "Goal"
     REFUSED = "Refused"
+    UNSAFE = "Unsafe"
+    POSITION_REFUSED = "PositionRefused"
     WAITING_FOR_TRIGGER = "WaitingForTrigger"
     BREAKER_OPEN = "BreakerOpen"
     MONITOR_TRIGGERED = "MonitorTriggered"
@@ -168,6 +170,10 @@ class Gate:
             yield Closed.GOAL
         if state.refusal:
             yield Closed.REFUSED
+        if state.findings:
+            yield Closed.UNSAFE
+        if state.found_lots and not state.position_known:
+            yield Closed.POSITION_REFUSED
         if state.trigger.waiting:
             yield Closed.WAITING_FOR_TRIGGER
         if state.breaker.open:

@@ -34,6 +34,8 @@ def _message(state: State, market: Market, closed: Closed) -> str:
         Closed.MONITOR_BLIND: lambda: state.monitor_blind,
         Closed.GOAL: lambda: f"the goal is {state.goal}",
         Closed.REFUSED: lambda: state.refusal_message,
+        Closed.UNSAFE: lambda: "; ".join(f"{finding.reason}: {finding.message}" for finding in state.findings),
+        Closed.POSITION_REFUSED: lambda: state.found_refused or "a position of others is being taken over",
         Closed.WAITING_FOR_TRIGGER: lambda: (
             f"waiting for the price to come to {market.from_ticks(state.trigger.price):f}; "
             f"it is {market.from_ticks(state.last_price):f}"

@@ -1,5 +1,6 @@
 """The exchange's own figures beside ours: account and position."""
 
+from opensqt.engine import existing_position
 from opensqt.engine.alarms import open_breaker
 from opensqt.engine.breaker import Trip
 from opensqt.engine.events import AccountReported, PositionReported
@@ -32,7 +33,10 @@ def on_position(turn: Turn, event: PositionReported) -> None:
     not ours to judge, for other bots and people trade on the account too: orders are looked up once if it lasts 5 s.
     """
     state, market = turn.state, turn.market
-    ours = state.ledger.total.lots
+    existing_position.on_reported(turn, event.lots)
+    if not state.position_known and state.found_lots:
+        return  # what is others' and what is ours cannot be told yet
+    ours = state.ledger.total.lots + state.foreign_lots
     difference = event.lots - ours
     side = Side.of(ours) if ours or state.config is None else state.config.sides[0]
     missing = side.gain(0, difference) < 0

@@ -32,6 +32,7 @@ def on_configured(turn: Turn, event: Configured) -> None:
         if state.config is None or state.config.monitor != event.config.monitor:
             state.monitor, state.monitor_blind = Monitor(), ""
         state.config = event.config
+        state.unchecked = True
         state.generation = event.generation
         for slot in state.slots.by_number.values():
             slot.refused = False

@@ -12,6 +12,7 @@ from opensqt.engine.layout import Layout, layout_of
 from opensqt.engine.market import Market
 from opensqt.engine.monitor import Monitor
 from opensqt.engine.orders import Orders
+from opensqt.engine.safety import Finding
 from opensqt.engine.slots import Slots
 from opensqt.engine.trigger import Trigger
 
@@ -125,6 +126,18 @@ class State:
     monitor: Monitor = field(default_factory=Monitor)
     monitor_blind: str = ""
     """Why the market monitor cannot see, as it was last told."""
+    clock_skew: int = 0
+    unchecked: bool = True
+    """The spec has still to pass the checks of `safety`."""
+    findings: list[Finding] = field(default_factory=list)
+    found_lots: int = 0
+    found_cost: int = 0
+    """A position that the account had before this bot."""
+    found_refused: str = ""
+    position_known: bool = False
+    """Nothing is left to be decided about it."""
+    foreign_lots: int = 0
+    """A position of others on the other side, which is not counted when the exchange's is compared with ours."""
     mismatch: Mismatch = field(default_factory=Mismatch)
     strangers: list[str] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)

@@ -20,6 +20,8 @@ _SHOWN = frozenset(
         Closed.NO_PRICE,
         Closed.PRICE_SUSPECTED,
         Closed.MONITOR_BLIND,
+        Closed.UNSAFE,
+        Closed.POSITION_REFUSED,
         Closed.WAITING_FOR_TRIGGER,
         Closed.BREAKER_OPEN,
         Closed.MONITOR_TRIGGERED,

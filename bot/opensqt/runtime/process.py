@@ -168,7 +168,8 @@ class BotProcess:
         request = self._newest_request(engine.view().generation)
         configured = self._configured(request, translation.market) if request else None
         self._market, self._trading = translation.market, trading
-        await trading.run(configured, account)
+        position = await startup.position(self._client) if engine.wants_position else None
+        await trading.run(configured, account, position, connector.health.clock_skew_us)
 
     def _tell_differences(self, differences: list[Difference], replayed: int) -> None:
         orders = sum(len(difference.orders) for difference in differences)
@@ -204,6 +205,8 @@ class BotProcess:
                 health = status.health
                 tell = self._probes.healthy if health.ready else self._probes.unhealthy
                 tell(CONNECTOR, health.reason, health.message)
+                if self._trading is not None and not lockstep:
+                    self._trading.clock_compared(health.clock_skew_us)
                 self._board.weaknesses(status.capabilities.weaknesses)
                 if not lockstep:
                     symbol = self._bot.spec.symbol

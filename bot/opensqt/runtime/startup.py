@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from random import Random
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ import structlog
 from opensqt.api.gridbot import GridBot
 from opensqt.connector.client import Caller, ConnectorStatus, ExchangeClient
 from opensqt.connector.retry import Backoff
-from opensqt.connector.venue import Account, SymbolRules, VenueError
+from opensqt.connector.venue import Account, Position, SymbolRules, VenueError
 from opensqt.engine.engine import Engine, check_units
 from opensqt.engine.events import Remedy
 from opensqt.engine.json_form import UnreadableError
@@ -28,6 +29,8 @@ WAITS = Backoff(first=0.25, cap=2.0, floor=0.1)
 """Between tries of what comes back by itself."""
 PERSON_WAITS = Backoff(first=2.0, cap=15.0, floor=1.0)
 """Between tries of what a person must mend."""
+FOR_PERSONS = frozenset({Remedy.FIX_REQUEST, Remedy.FIX_CREDENTIALS, Remedy.INSUFFICIENT_MARGIN, Remedy.HALT})
+"""What another try of PrepareSymbol would not mend by itself; an account in hedge mode is FIX_REQUEST."""
 REPLAYED_AT_ONCE = 2000
 Result = TypeVar("Result")
 
@@ -116,6 +119,20 @@ class Startup:
 
         return await self._until(ask)
 
+    async def position(self, client: ExchangeClient) -> Position:
+        """The account's position in the symbol, before this bot's first order."""
+        symbol = self._bot.spec.symbol
+
+        async def ask() -> Position | Trouble:
+            try:
+                found = await client.positions([symbol])
+            except VenueError as error:
+                return self._connector_trouble(Trouble("Unreachable", str(error), False))
+            nothing = Position(symbol, Decimal(0), Decimal(0), Decimal(0), 0, 0)
+            return next((position for position in found if position.symbol == symbol), nothing)
+
+        return await self._until(ask)
+
     async def prepare(self, client: ExchangeClient, epoch: int, skip: Callable[[], bool]) -> None:
         """Sets the leverage. Without it nothing is placed, unless `skip` says that nothing is to be placed anyway."""
         caller, spec = Caller(self._bot.metadata.uid, epoch), self._bot.spec
@@ -126,8 +143,9 @@ class Startup:
             try:
                 await client.prepare(caller, spec.symbol, spec.leverage)
             except VenueError as error:
-                final = error.failure.remedy in {Remedy.FIX_REQUEST, Remedy.FIX_CREDENTIALS, Remedy.HALT}
-                message = f"spec.leverage {spec.leverage}: {error.failure.message}" if final else str(error)
+                final = error.failure.remedy in FOR_PERSONS
+                said = f"the exchange does not take spec.leverage {spec.leverage} for {spec.symbol}"
+                message = f"{said}: {error.failure.message}" if final else str(error)
                 return Trouble("PrepareRefused" if final else "Unreachable", message, final)
             return True
 

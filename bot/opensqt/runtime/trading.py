@@ -11,11 +11,11 @@ import structlog
 
 from opensqt.api.gridbot import GridBot
 from opensqt.connector.client import Caller, ExchangeClient
-from opensqt.connector.venue import Account, Capabilities
+from opensqt.connector.venue import Account, Capabilities, Position
 from opensqt.engine.actions import Action, Notify, Severity
 from opensqt.engine.client_id import client_id_prefix
 from opensqt.engine.engine import Engine
-from opensqt.engine.events import Configured, Event, OrderFilled, Started
+from opensqt.engine.events import ClockCompared, Configured, Event, OrderFilled, Started
 from opensqt.journal.journal import Journal
 from opensqt.runtime.board import StatusBoard
 from opensqt.runtime.book import Book
@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 LAST_ANSWERS = 5.0
 """Seconds that calls under way have to end when the bot is told to stop, and then the journal to take their answers."""
+
+_SKEW_STEP = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,19 @@ class Trading:
         self._prefix = client_id_prefix(uid)
         self._random = random
         self._feeds: Feeds | None = None
+        self._skew = 0
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
         """Ends `run` in good order; the orders stay in the market."""
         self._stop.set()
+
+    def clock_compared(self, skew: int) -> None:
+        """Tells the engine of the connector's clock, in steps of 100 ms."""
+        rounded = round(skew / _SKEW_STEP) * _SKEW_STEP
+        if rounded != self._skew:
+            self._skew = rounded
+            self.loop.put(ClockCompared(self._around.clock.now(), rounded))
 
     def feed_ages(self) -> dict[str, float]:
         """Seconds since the last message of each stream."""
@@ -106,13 +116,18 @@ class Trading:
     def advanced(self) -> None:
         self._around.board.numbers_changed()
 
-    async def run(self, configured: Configured | None, account: Account) -> None:
+    async def run(
+        self, configured: Configured | None, account: Account, position: Position | None, clock_skew: int
+    ) -> None:
         """Trades from the epoch's first event on. Raises `Fenced`, `JournalDiverged`, in an exception group."""
         market = self._around.translation.market
         self.loop.put(Started(self._around.clock.now(), self._around.journal.epoch, market, engine_build()))
         if configured is not None:
             self.loop.put(configured)
         self.loop.put(self._around.translation.account(account))
+        if position is not None:
+            self.loop.put(self._around.translation.found(position))
+        self.clock_compared(clock_skew)
         self._around.board.attach(self._around.engine.view, self._around.translation.market)
         if self._around.capabilities.lockstep:
             await self._run_lockstep()

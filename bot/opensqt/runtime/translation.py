@@ -24,6 +24,7 @@ from opensqt.engine.events import (
     FundingPaid,
     OrderFilled,
     OrderReported,
+    PositionFound,
     PositionReported,
     PriceChanged,
     Remedy,
@@ -134,6 +135,11 @@ class Translation:
         return AccountReported(
             time=account.time_us, equity=to_money(account.equity), available=to_money(account.available)
         )
+
+    def found(self, position: Position) -> PositionFound:
+        """What the account holds before the bot has traded."""
+        lots = self.position(position).lots
+        return PositionFound(position.time_us, lots, to_money(position.entry_price * self.market.from_lots(abs(lots))))
 
     def position(self, position: Position) -> PositionReported:
         return PositionReported(time=position.time_us, lots=self._signed_lots(position.quantity))

@@ -1,0 +1,172 @@
+"""The checks before a spec may trade, and a position that was there before the bot."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from opensqt.api.gridbot import Side as GridSide
+from opensqt.api.safety import ExistingPosition
+from opensqt.engine.actions import OrderSide
+from opensqt.engine.events import ClockCompared, PositionFound, PositionReported
+from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, money, told, trading
+
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+
+
+def gate(rig: Rig) -> dict[str, str]:
+    return {one.reason: one.message for one in rig.engine.view().gate}
+
+
+@pytest.mark.parametrize(
+    ("changes", "equity", "field"),
+    [
+        ({}, "0", "connectorRef"),
+        ({"leverage": 2}, "149", "the windows of spec.grid"),
+        ({"leverage": 2, "required_slots": 50}, "2499", "spec.safety.requiredSlots"),
+        ({"max_notional": money(99)}, "1000", "spec.riskLimits.maxNotional"),
+        ({"max_position": 8}, "1000", "spec.riskLimits.maxPosition"),
+    ],
+)
+def test_what_cannot_trade_says_which_field_to_change(changes: dict[str, Any], equity: str, field: str) -> None:
+    rig = Rig(replace(CONFIG, **changes))
+    rig.equity(equity)
+    rig.price(1000)
+    rig.price(1004)
+    assert rig.live(BUY) == []
+    assert field in gate(rig)["Unsafe"]
+    assert rig.engine.view().reason == "Unsafe"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"leverage": 2}, {"leverage": 1, "max_notional": money(200)}, {"leverage": 2, "required_slots": 3}]
+)
+def test_a_balance_that_carries_what_limits_allow_is_enough(changes: dict[str, Any]) -> None:
+    rig = Rig(replace(CONFIG, **changes))
+    rig.equity(200)
+    rig.price(1000)
+    assert "Unsafe" not in gate(rig)
+
+
+def test_a_deposit_mends_it() -> None:
+    rig = Rig(replace(CONFIG, leverage=1))
+    rig.equity(100)
+    assert "BalanceTooSmall" in told(rig.price(1000))
+    assert "SafetyPassed" in told(rig.equity(300))
+    rig.price(1004)
+    assert rig.live(BUY) == [1000, 990, 980]
+
+
+def test_it_is_checked_at_starts_and_new_specs_and_not_in_between() -> None:
+    rig = Rig(replace(CONFIG, leverage=1))
+    rig.equity(300)
+    rig.price(1000)
+    rig.equity(200)
+    assert gate(rig) == {}
+    rig.restart()
+    rig.price(1004)
+    assert "BalanceTooSmall" in gate(rig)["Unsafe"]
+
+
+def test_while_something_is_found_exits_go_on() -> None:
+    rig = trading()
+    rig.fill(rig.entry(1000))
+    rig.settle()
+    rig.configure(max_notional=money(50))
+    rig.equity(1000)
+    rig.settle()
+    assert rig.live(BUY) == []
+    assert rig.live(SELL) == [1010]
+
+
+def test_complaint_09_a_clock_that_is_wrong_stops_entries_until_it_is_right() -> None:
+    rig = trading(replace(CONFIG, max_clock_skew=SECOND))
+    rig.equity(1000)
+    actions = rig.feed(ClockCompared(rig.now, -1_500_000))
+    assert "ClockSkew" in told(actions)
+    assert len(cancelled(actions)) == 3
+    assert "1500 ms behind the exchange's" in gate(rig)["Unsafe"]
+    rig.settle()
+    rig.feed(ClockCompared(rig.now, 100_000))
+    assert rig.live(BUY) == [1000, 990, 980]
+
+
+# --- a position that was there before ---
+
+
+def found(policy: ExistingPosition, lots: int, side: GridSide = GridSide.LONG) -> Rig:
+    rig = Rig(replace(CONFIG, existing_position=policy, side=side))
+    rig.feed(PositionFound(rig.now, lots, money(abs(lots) * 10)))  # each lot has cost 10: the price 1000
+    rig.price(1000)
+    rig.settle()
+    rig.price(1004)
+    rig.settle()
+    return rig
+
+
+def test_a_position_of_others_is_refused_until_it_is_gone() -> None:
+    rig = found(ExistingPosition.REFUSE, 25)
+    assert rig.live(BUY) == []
+    assert "spec.existingPosition" in gate(rig)["PositionRefused"]
+    rig.feed(PositionReported(rig.now, 0))
+    rig.settle()
+    assert rig.live(BUY) == [1000, 990, 980]
+
+
+def test_a_new_spec_can_decide_otherwise() -> None:
+    rig = found(ExistingPosition.REFUSE, 25)
+    rig.configure(existing_position=ExistingPosition.IGNORE)
+    rig.settle()
+    assert rig.live(BUY) == [1000, 990, 980]
+    assert rig.engine.view().position == 0
+
+
+def test_ignored_it_is_not_counted() -> None:
+    rig = found(ExistingPosition.IGNORE, -25)
+    rig.feed(PositionReported(rig.now, -25))
+    rig.wait(6 * SECOND)
+    rig.feed(PositionReported(rig.now, -25))
+    assert not rig.engine.view().breaker.open
+    rig.fill(rig.entry(1000))
+    rig.feed(PositionReported(rig.now, -15))
+    rig.wait(6 * SECOND)
+    rig.settle()
+    rig.feed(PositionReported(rig.now, -15))
+    assert not rig.engine.view().breaker.open
+
+
+@pytest.mark.parametrize(
+    ("side", "lots", "exits", "exit_side"),
+    [
+        (GridSide.LONG, 25, {1030: 6, 1020: 9, 1010: 10}, SELL),
+        (GridSide.SHORT, -25, {990: 10, 980: 10, 970: 5}, BUY),
+    ],
+)
+def test_adopted_it_is_spread_over_levels_in_the_direction_of_profit(
+    side: GridSide, lots: int, exits: dict[int, int], exit_side: OrderSide
+) -> None:
+    rig = found(ExistingPosition.ADOPT, lots, side)
+    view = rig.engine.view()
+    assert view.position == lots
+    assert view.entry_cost == money(lots * 10)
+    assert (view.realised, view.fees, view.volume) == (0, 0, 0)
+    there = {p.price: p.lots for p in rig.places.values() if p.side is exit_side and p.reduce_only}
+    assert there == exits
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
+    rig.feed(PositionReported(rig.now, lots))
+    rig.wait(6 * SECOND)
+    rig.feed(PositionReported(rig.now, lots))
+    assert not rig.engine.view().breaker.open
+
+
+def test_a_position_on_the_other_side_cannot_be_adopted() -> None:
+    rig = found(ExistingPosition.ADOPT, -25)
+    assert "PositionRefused" in gate(rig)
+
+
+def test_what_the_journal_knows_is_not_asked_about() -> None:
+    rig = trading()
+    rig.fill(rig.entry(1000))
+    assert not rig.engine.wants_position
+    rig.feed(PositionFound(rig.now, 25, money(250)))
+    assert "PositionRefused" not in gate(rig)
