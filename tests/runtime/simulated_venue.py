@@ -65,6 +65,7 @@ class SimulatedVenue:
         """The same, when the orders have been accepted."""
         self.candles: list[Kline] = []
         """What is answered when the past is asked for."""
+        self.hedged = False
         self.hide = False
         """Order updates are lost on their way to the streams."""
         self.ready = VenueHealth(True, "Ready", "")
@@ -170,6 +171,9 @@ class SimulatedVenue:
         return [payment for payment in self.payments if payment.time_us >= since_us]
 
     async def prepare(self, symbol: str, leverage: int) -> None:
+        if self.hedged:
+            message = "the account is in hedge mode: switch its position mode to one-way"
+            raise VenueError(Failure(Remedy.FIX_REQUEST, message))
         if leverage > RULES.max_leverage:
             raise VenueError(Failure(Remedy.FIX_REQUEST, f"leverage {leverage} is above {RULES.max_leverage}"))
 

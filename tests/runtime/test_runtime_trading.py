@@ -132,6 +132,16 @@ async def test_an_unknown_symbol_halts_with_what_there_is(postgres_dsn: str) -> 
         assert (answer.phase, answer.generation) == (pb.PHASE_STOPPED, 2)
 
 
+async def test_complaint_14_hedge_mode_halts_and_says_what_to_do(postgres_dsn: str) -> None:
+    venue = SimulatedVenue()
+    venue.hedged = True
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        status = await running.phase(pb.PHASE_HALTED)
+        assert (status.reason, "switch its position mode to one-way" in status.message) == ("PrepareRefused", True)
+        venue.hedged = False
+        await running.phase(pb.PHASE_RUNNING)
+
+
 async def test_a_refused_leverage_halts_by_name(postgres_dsn: str) -> None:
     venue = SimulatedVenue()
     env = environment(postgres_dsn, leverage=75, riskLimits={"maxLeverage": 100})

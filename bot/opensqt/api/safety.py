@@ -26,5 +26,5 @@ class Safety(Model):
         default=1000, ge=10, le=60_000, description="Largest difference of the connector's clock and the exchange's."
     )
     reconcile_interval_seconds: Integer = Field(
-        default=60, ge=5, le=3600, description="How often orders and fills are compared with the exchange."
+        default=30, ge=5, le=3600, description="How often orders and fills are compared with the exchange."
     )

@@ -14,6 +14,7 @@ from opensqt.engine.side import Side
 
 PPM = 10**6
 DEFAULT_PRICE_AGE = 60_000_000
+DEFAULT_RECONCILE_INTERVAL = 30_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class EngineConfig:
     barrier_action: BarrierAction = BarrierAction.CLOSE_POSITION
     leverage: int = 0
     required_slots: int = 0
+    reconcile_interval: int = DEFAULT_RECONCILE_INTERVAL
     max_clock_skew: int = 0
     existing_position: ExistingPosition = ExistingPosition.REFUSE
 
@@ -145,6 +147,7 @@ class EngineConfig:
             max_daily_loss=to_money(breaker.max_daily_loss or zero),
             max_daily_loss_ppm=int((breaker.max_daily_loss_percent or zero) * PPM / 100),
             leverage=1 if market.spot else spec.leverage,
+            reconcile_interval=spec.safety.reconcile_interval_seconds * 1_000_000,
             required_slots=spec.safety.required_slots,
             max_clock_skew=spec.safety.max_clock_skew_milliseconds * 1000,
             existing_position=spec.existing_position,

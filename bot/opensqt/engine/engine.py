@@ -8,7 +8,7 @@ from opensqt.engine import barriers, existing_position, lifecycle, sizing, speci
 from opensqt.engine.actions import Action, Place
 from opensqt.engine.adoption import adopt
 from opensqt.engine.alarms import check_safety, on_candle, on_candle_feed, on_clock, watch_breaker, watch_monitor
-from opensqt.engine.config import DEFAULT_PRICE_AGE, EngineConfig
+from opensqt.engine.config import DEFAULT_PRICE_AGE, DEFAULT_RECONCILE_INTERVAL, EngineConfig
 from opensqt.engine.events import (
     AccountReported,
     CancelFailed,
@@ -126,7 +126,12 @@ class Engine:
     @property
     def wants_position(self) -> bool:
         """Whether the account's position is to be told by PositionFound: the journal knows nothing of it yet."""
-        return not self._state.position_known and not self._state.ledger.fills
+        return not (self._state.position_known or self._state.ledger.fills or self._state.slots.issued)
+
+    @property
+    def reconcile_interval(self) -> int:
+        """Microseconds between two comparisons with what the exchange has."""
+        return self._state.config.reconcile_interval if self._state.config else DEFAULT_RECONCILE_INTERVAL
 
     @property
     def max_price_age(self) -> int:

@@ -20,9 +20,9 @@ MOST_LEVELS = 1000
 
 
 def on_found(turn: Turn, event: PositionFound) -> None:
-    """Remembers it until it is decided what becomes of it; after a bot's first fill the journal knows better."""
+    """Remembers it until it is decided what becomes of it; after a bot's first order the journal knows better."""
     state = turn.state
-    if state.position_known or state.ledger.fills:
+    if state.position_known or state.ledger.fills or state.slots.issued:
         return
     state.found_lots, state.found_cost = event.lots, event.cost
     state.position_known = not event.lots

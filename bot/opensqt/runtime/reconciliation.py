@@ -19,8 +19,8 @@ from opensqt.runtime.translation import Translation
 
 log = structlog.get_logger(__name__)
 
-EVERY = 30.0
-"""Seconds between two comparisons, more or less."""
+EVERY = 3600.0
+"""At most so many seconds between two comparisons, whatever the spec says."""
 OVERLAP_US = 120_000_000
 """Market time for which trades are asked for again: exchanges list them late."""
 
@@ -55,7 +55,9 @@ class Reconciliation:
     async def run(self) -> None:
         """Until it is cancelled."""
         while True:
-            await asyncio.sleep(EVERY * self._random.uniform(0.8, 1.2))
+            await asyncio.sleep(
+                min(EVERY, self._engine.reconcile_interval / 1_000_000) * self._random.uniform(0.8, 1.2)
+            )
             try:
                 await self._compare_orders()
                 await self._compare_trades()
