@@ -12,7 +12,7 @@ CREDENTIALS ?= .
 FILE ?= examples/gridbot.yaml
 ARGS ?=
 
-.PHONY: help run up down test conformance lint format proto crds manifests images bench audit lock clean
+.PHONY: help run up down test conformance lint format proto crds manifests images bench mutants audit lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: $(VENV)/.bench ## Measure, and compare with the targets; all of them, the
 	PYTHONPATH=. python "$$benchmark" $(ARGS) || missed="$$missed $$benchmark"; done; \
 	test -z "$$missed" || { echo "missed:$$missed"; exit 1; }
 
+mutants: $(VENV)/.mutants ## Change the code in many small ways, and see which of them no test notices (takes long)
+	@tests/mutants.sh $(ARGS)
+
 audit: $(VENV)/.dev ## Look for known vulnerabilities in what is locked
 	@for lock in run bot operator dev; do pip-audit --disable-pip --require-hashes -r requirements/$$lock.txt || exit 1; done
 
@@ -77,6 +80,10 @@ clean: ## Remove the environment and the tools' caches
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@uv pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.mutants: $(VENV)/.dev requirements/mutants.txt
+	@uv pip install -q --python $(BIN)/python --require-hashes -r requirements/mutants.txt
 	@touch $@
 
 # The environment. dev.txt contains run.txt, with the same versions.

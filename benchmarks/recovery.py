@@ -1,4 +1,4 @@
-"""From a bot's start to trading, with 1,000 open orders and a journal of a million rows, after `kill -9`.
+"""From a bot's start to trading, with 1,000 open orders and a journal of a million rows; killed in between.
 
 The bot is a process, the journal an embedded PostgreSQL (fsync on), the exchange the runtime tests' own, behind a real
 connector. While the bot is down the price moves a level, so that it has something to do: it trades when its first new
@@ -83,7 +83,7 @@ async def started(window: int, rows: int, runs: int) -> list[Figures]:
                 level = PRICE - window * SPACING // 2 * 2 + SPACING // 2
                 venue.move(str(level))
                 await until(lambda: _open(venue) >= 2 * window - 2, seconds=PATIENCE)
-                await bot.end(signal.SIGKILL)
+                await bot.end(signal.SIGTERM)  # with a snapshot, as a bot of any age has one
             held = await _age(postgres.dsn, rows)
             return [await _start(venue, env, address, log, held) for _ in range(runs)]
 
