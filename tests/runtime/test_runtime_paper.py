@@ -142,3 +142,32 @@ async def test_complaint_15_two_bots_share_a_symbol(postgres_dsn: str, tmp_path:
     assert {row["client_id"][:9] for row in shares if row["bot_uid"] == UID}.isdisjoint(
         row["client_id"][:9] for row in shares if row["bot_uid"] == "another"
     )
+
+
+async def test_the_monitor_watches_several_markets_by_their_real_candles(
+    postgres_dsn: str, tmp_path: Path, candle_file: Callable[[str], Path]
+) -> None:
+    """The same candles as two markets, so that both fall together; both runs decide the same."""
+    bitcoin = _market(candle_file("btc-perp-2022-01-1m"), 900, tmp_path)
+    markets = [bitcoin, {**bitcoin, "symbol": "ETH/USDT:USDT"}]
+    monitor = {
+        "symbols": [SYMBOL, "ETH/USDT:USDT"],
+        "volumeMultiple": "2",
+        "movingAverage": 10,
+        "recoveryThreshold": 2,
+    }
+    results: list[Any] = []
+    for number in range(2):
+        await _fetch(postgres_dsn, "DROP SCHEMA IF EXISTS opensqt, paper CASCADE")
+        log = tmp_path / f"log{number}"
+        env = environment(postgres_dsn, changes={**SPACING, "marketMonitor": monitor})
+        async with (
+            paper_process(postgres_dsn, markets, log, lockstep=(UID,)) as connector,
+            bot_process(env, connector.address, log) as bot,
+        ):
+            snapshot = await _ended(bot)
+        _adds_up(snapshot)
+        results.append((snapshot.status.monitor.triggers, snapshot.status.realised_pnl, snapshot.status.fills))
+    assert results[0] == results[1]
+    assert results[0][0] > 0
+    assert results[0][2] > 0
