@@ -99,6 +99,9 @@ async def subject(
             venue = create(spec_of(exchange), Path(CREDENTIALS))
             stack.push_async_callback(venue.close)
             subject = await _opened(exchange.value, venue, None, None)
+            (held,) = await venue.positions([SYMBOL])
+            if held.quantity:
+                pytest.fail(f"the account holds {held.quantity} {SYMBOL}, which the suite would close: close it first")
         else:
             face = FACES[exchange]()
             await face.start()

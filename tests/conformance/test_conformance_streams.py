@@ -122,6 +122,7 @@ async def test_candles_are_told_once_more_when_they_are_closed(simulated: Subjec
     finished, begun = stream.of(Kline)[-2:]
     assert (finished.open_time_us, finished.closed, finished.close) == (last.open_ms * 1000, True, last.open + 10)
     assert (begun.open_time_us, begun.closed) == (following_one.open_ms * 1000, False)
+    assert begun.volume == following_one.volume, "in base currency"
 
 
 def _states(stream: Following, client_id: str) -> list[OrderState]:

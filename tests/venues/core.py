@@ -12,7 +12,7 @@ from opensqt.connector.venue import Failure, NewOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState, Remedy
 from opensqt.engine.market import from_money, to_money
-from tests.venues.listing import Candle, Ended, Force, Intent, Listing, Order, Trade
+from tests.venues.listing import Candle, Ended, Force, Funding, Intent, Listing, Order, Trade
 from tests.venues.matching import PartialMatching
 from tests.venues.refusals import Reason, RefusalError
 
@@ -89,6 +89,7 @@ class Core:
         self.late_post_only = late_post_only
         self.orders: dict[int, Order] = {}
         self.trades: list[Trade] = []
+        self.fundings: list[Funding] = []
         self.changes: list[Change] = []
         self.skew_ms = 0
         self.hedged = False
@@ -125,6 +126,15 @@ class Core:
         else:
             rows.append(candle)
         self.changes.append(CandleChanged(listing, candle))
+
+    def fund(self, listing: Listing, amount: Decimal, ago_ms: int = 0) -> Funding:
+        """The position pays, or earns, at a funding time."""
+        quantity = self.holding(listing).lots * listing.lot
+        self.matching.trades += 1
+        funding = Funding(self.matching.trades, listing, amount, quantity, self.now_ms() - ago_ms)
+        self.fundings.append(funding)
+        self.set_balance(self.wallet - amount)
+        return funding
 
     def spread_trades(self, span_ms: int) -> None:
         """The trades of now were made over the last `span_ms`, evenly."""

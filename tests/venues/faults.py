@@ -28,6 +28,7 @@ class Operation(StrEnum):
     FILLS = "fills"
     CANDLES = "candles"
     TICKER = "ticker"
+    FUNDING = "funding"
     FEES = "fees"
     LISTEN_KEY = "listen key"
 

@@ -147,6 +147,17 @@ class Trade:
 
 
 @dataclass(frozen=True)
+class Funding:
+    """`amount` is positive where paid; `quantity` is the signed position that it was reckoned on."""
+
+    number: int
+    listing: Listing
+    amount: Decimal
+    quantity: Decimal
+    time_ms: int
+
+
+@dataclass(frozen=True)
 class Candle:
     """One minute."""
 

@@ -68,6 +68,7 @@ class BinanceFace(Face):
         yield Route("POST", "/fapi/v1/countdownCancelAll", Operation.DEAD_MAN, self._countdown, trading=True, weight=10)
         yield Route("GET", "/fapi/v1/openOrders", Operation.OPEN_ORDERS, self._open_orders)
         yield Route("GET", "/fapi/v1/userTrades", Operation.FILLS, self._user_trades, weight=5)
+        yield Route("GET", "/fapi/v1/income", Operation.FUNDING, self._income, weight=30)
         for method, handler in (("POST", self._listen), ("PUT", self._listen), ("DELETE", self._listen_no_more)):
             yield Route(method, "/fapi/v1/listenKey", Operation.LISTEN_KEY, handler, signed=False)
 
@@ -289,6 +290,15 @@ class BinanceFace(Face):
             chosen = [trade for trade in chosen if str(trade.order.number) == call.text_of("orderId")]
         chosen = chosen[:limit] if "startTime" in call.params else chosen[-limit:]
         return [records.trade(trade) for trade in chosen]
+
+    def _income(self, call: Call) -> Any:
+        """Oldest first."""
+        start, end, limit = call.count_of("startTime", 0), call.count_of("endTime", 2**62), call.count_of("limit", 100)
+        if limit > 1000:
+            raise RefusalError(Reason.BAD_PARAMETER, "limit")
+        of = [each for each in self.core.fundings if call.text_of("symbol") in {"", each.listing.id}]
+        wanted = call.text_of("incomeType") in {"", "FUNDING_FEE"}
+        return [records.funding(each) for each in of if wanted and start <= each.time_ms <= end][:limit]
 
     def _listen(self, call: Call) -> Any:
         return {"listenKey": self.listen_keys.start(self._key(call))}

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues.core import Core, PositionView
-from tests.venues.listing import Candle, Ended, Force, Listing, Order, Trade
+from tests.venues.listing import Candle, Ended, Force, Funding, Listing, Order, Trade
 from tests.venues.text import fixed, plain
 
 Json = dict[str, Any]
@@ -70,6 +70,13 @@ def trade(trade: Trade) -> Json:
         "id": trade.number, "maker": trade.maker, "orderId": trade.order.number, "price": plain(trade.price),
         "qty": plain(trade.quantity), "quoteQty": plain(trade.price * trade.quantity), "realizedPnl": "0",
         "side": _side(trade.order), "positionSide": "BOTH", "symbol": trade.order.listing.id, "time": trade.time_ms,
+    }  # fmt: skip
+
+
+def funding(funding: Funding) -> Json:
+    return {
+        "symbol": funding.listing.id, "incomeType": "FUNDING_FEE", "income": plain(-funding.amount), "asset": "USDT",
+        "info": "FUNDING_FEE", "time": funding.time_ms, "tranId": funding.number, "tradeId": "",
     }  # fmt: skip
 
 

@@ -59,6 +59,7 @@ class BitgetFace(Face):
         yield Route("GET", f"{ROOT}/market/ticker", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", f"{ROOT}/market/tickers", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", "/api/v2/spot/account/info", Operation.KEY, self._key_info)
+        yield Route("GET", f"{ROOT}/account/bill", Operation.FUNDING, self._bills)
         yield Route("GET", "/api/v2/common/trade-rate", Operation.FEES, self._fees)
         yield Route("GET", f"{ROOT}/account/accounts", Operation.BALANCE, lambda _: [records.account(core)])
         yield Route("GET", f"{ROOT}/account/account", Operation.MODE, self._account)
@@ -143,6 +144,13 @@ class BitgetFace(Face):
             "userId": "1", "inviterId": "", "channelCode": "", "channel": "", "ips": ",".join(key.addresses),
             "authorities": rights, "parentId": 1, "traderType": "not_trader", "regisTime": "1246566789345",
         }  # fmt: skip
+
+    def _bills(self, call: Call) -> Any:
+        start, end = call.count_of("startTime", 0), call.count_of("endTime", 2**62)
+        wanted = call.text_of("businessType") in {"", "contract_settle_fee"}
+        bills = [records.funding(each) for each in self.core.fundings if wanted and start <= each.time_ms <= end]
+        chosen = self._older(call, bills, "billId")
+        return {"bills": chosen or None, "endId": chosen[-1]["billId"] if chosen else None}
 
     def _fees(self, call: Call) -> Any:
         if call.text_of("businessType") != "mix":

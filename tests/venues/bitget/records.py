@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues.core import Core, PositionView
-from tests.venues.listing import Candle, Force, Listing, Order, Trade
+from tests.venues.listing import Candle, Force, Funding, Listing, Order, Trade
 from tests.venues.text import plain
 
 Json = dict[str, Any]
@@ -117,6 +117,14 @@ def fill_push(trade: Trade) -> Json:
         "tradeSide": f"{_side(order)}_single", "posMode": "one_way_mode",
         "tradeScope": "maker" if trade.maker else "taker", "feeDetail": [_fee(trade)], "cTime": str(trade.time_ms),
         "uTime": str(trade.time_ms),
+    }  # fmt: skip
+
+
+def funding(funding: Funding) -> Json:
+    return {
+        "billId": str(funding.number), "symbol": funding.listing.id, "amount": plain(-funding.amount), "fee": "0",
+        "feeByCoupon": "", "businessType": "contract_settle_fee", "coin": "USDT", "balance": "0",
+        "cTime": str(funding.time_ms),
     }  # fmt: skip
 
 

@@ -315,9 +315,14 @@ class BybitFace(Face):
             end = start + EXECUTIONS_SPAN_MS
         if not start:
             start = (end or self.core.now_ms()) - EXECUTIONS_SPAN_MS
-        trades = [trade for trade in self.core.trades if start <= trade.time_ms <= (end or 2**62)]
-        chosen = [trade for trade in trades if _matches(trade.order, call)]
-        return self._paged(call, [records.execution(trade) for trade in reversed(chosen)], 100, 50)
+        found = [(trade.time_ms, records.execution(trade)) for trade in self.core.trades if _matches(trade.order, call)]
+        if not call.text_of("orderId") and not call.text_of("orderLinkId"):
+            of = [each for each in self.core.fundings if call.text_of("symbol") in {"", each.listing.id}]
+            found += [(each.time_ms, records.funding(each)) for each in of]
+        found = [(at, item) for at, item in found if start <= at <= (end or 2**62)]
+        newest = [item for _, item in sorted(found, key=lambda each: -each[0])]
+        kind = call.text_of("execType")
+        return self._paged(call, [item for item in newest if kind in {"", item["execType"]}], 100, 50)
 
     def _paged(self, call: Call, items: list[Json], most: int, default: int) -> Json:
         limit, start = call.count_of("limit", default), int(call.text_of("cursor").removeprefix("page") or 0)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues.core import Core, PositionView
-from tests.venues.listing import Candle, Ended, Force, Listing, Order, Trade
+from tests.venues.listing import Candle, Ended, Force, Funding, Listing, Order, Trade
 from tests.venues.text import fixed, plain
 
 Json = dict[str, Any]
@@ -96,6 +96,20 @@ def execution(trade: Trade) -> Json:
         "orderQty": plain(order.quantity), "orderPrice": plain(order.intent.price or Decimal(0)),
         "execValue": plain(trade.price * trade.quantity), "execType": "Trade", "execQty": plain(trade.quantity),
         "closedSize": "", "seq": trade.number, "createType": "CreateByUser",
+    }  # fmt: skip
+
+
+def funding(funding: Funding) -> Json:
+    """An execution of type Funding, of the whole position; what was paid is its fee."""
+    return {
+        "symbol": funding.listing.id, "orderType": "UNKNOWN", "orderLinkId": "",
+        "side": "Sell" if funding.quantity > 0 else "Buy", "orderId": f"{funding.number:08x}-f0d0-4000-8000-00000000",
+        "stopOrderType": "UNKNOWN", "leavesQty": "0", "execTime": str(funding.time_ms), "feeCurrency": "",
+        "isMaker": False, "execFee": plain(funding.amount), "feeRate": "0.0001",
+        "execId": f"{funding.number:08x}-f0d1-4000-8000-000000000000", "execPrice": plain(funding.listing.price),
+        "markPrice": plain(funding.listing.price), "orderQty": "0", "orderPrice": "0",
+        "execValue": plain(abs(funding.quantity) * funding.listing.price), "execType": "Funding",
+        "execQty": plain(abs(funding.quantity)), "closedSize": "", "seq": funding.number,
     }  # fmt: skip
 
 

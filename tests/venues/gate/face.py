@@ -58,6 +58,7 @@ class GateFace(Face):
         yield Route("GET", f"{ROOT}/tickers", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", f"{ROOT}/accounts", Operation.BALANCE, lambda _: records.account(core))
         yield Route("GET", "/api/v4/account/detail", Operation.KEY, self._detail)
+        yield Route("GET", f"{ROOT}/account_book", Operation.FUNDING, self._book)
         yield Route("GET", f"{ROOT}/fee", Operation.FEES, self._fees)
         yield Route("GET", f"{ROOT}/positions", Operation.POSITIONS, self._positions)
         yield Route("GET", f"{ROOT}/positions/{{contract}}", Operation.POSITIONS, self._positions)
@@ -144,6 +145,13 @@ class GateFace(Face):
     def _fees(self, call: Call) -> Any:
         listing = self._listing(call)
         return {listing.id: {"maker_fee": plain(listing.maker_fee), "taker_fee": plain(listing.taker_fee)}}
+
+    def _book(self, call: Call) -> Any:
+        """Newest first."""
+        start, end = call.count_of("from", 0), call.count_of("to", 2**40)
+        of = [each for each in self.core.fundings if call.text_of("contract") in {"", each.listing.id}]
+        of = [each for each in of if start <= each.time_ms / 1000 <= end and call.text_of("type") in {"", "fund"}]
+        return [records.funding(funding) for funding in self._page(call, of[::-1])]
 
     def _detail(self, call: Call) -> Any:
         key = self.authenticate(call)

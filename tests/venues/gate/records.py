@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues.core import Core, PositionView
-from tests.venues.listing import Candle, Ended, Force, Listing, Order, Trade
+from tests.venues.listing import Candle, Ended, Force, Funding, Listing, Order, Trade
 from tests.venues.text import plain
 
 Json = dict[str, Any]
@@ -104,6 +104,14 @@ def trade_push(trade_: Trade) -> Json:
     return pushed | {
         "id": str(trade_.number), "create_time": trade_.time_ms // 1000, "create_time_ms": trade_.time_ms,
         "fee": float(trade_.fee), "point_fee": 0,
+    }  # fmt: skip
+
+
+def funding(funding: Funding) -> Json:
+    """An entry of the account book; `text` is the contract."""
+    return {
+        "time": funding.time_ms / 1000, "change": plain(-funding.amount), "balance": "0", "type": "fund",
+        "text": funding.listing.id, "contract": funding.listing.id, "trade_id": "", "id": str(funding.number),
     }  # fmt: skip
 
 

@@ -71,6 +71,7 @@ class OkxFace(Face):
         yield Route("GET", "/api/v5/account/trade-fee", Operation.FEES, self._fees)
         yield Route("GET", "/api/v5/account/balance", Operation.BALANCE, lambda _: [records.balance(core)])
         yield Route("GET", "/api/v5/account/positions", Operation.POSITIONS, self._positions)
+        yield Route("GET", "/api/v5/account/bills-archive", Operation.FUNDING, self._bills)
         yield Route("GET", "/api/v5/account/leverage-info", Operation.LEVERAGE, self._leverage_info)
         yield Route("POST", "/api/v5/account/set-leverage", Operation.LEVERAGE, self._set_leverage, trading=True)
         yield Route("POST", "/api/v5/trade/order", Operation.PLACE, self._place, trading=True)
@@ -188,6 +189,12 @@ class OkxFace(Face):
             for position in held
             if position.quantity and (not wanted or position.listing.id in wanted)
         ]
+
+    def _bills(self, call: Call) -> Any:
+        """The funding fees among the bills of the last three months, newest first."""
+        wanted = call.text_of("type") in {"", "8"} and call.text_of("instType") in {"", "SWAP"}
+        bills = [records.funding(funding) for funding in self.core.fundings if wanted]
+        return self._older(call, bills, "billId")
 
     def _leverage_info(self, call: Call) -> Any:
         listing = self._listing(call)

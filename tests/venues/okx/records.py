@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues.core import Core, PositionView
-from tests.venues.listing import Candle, Ended, Force, Listing, Order, Trade
+from tests.venues.listing import Candle, Ended, Force, Funding, Listing, Order, Trade
 from tests.venues.text import plain
 
 Json = dict[str, Any]
@@ -97,6 +97,18 @@ def fill(trade: Trade) -> Json:
         "subType": "1", "fillMarkVol": "", "tag": "", "fillTime": str(trade.time_ms),
         "execType": "M" if trade.maker else "T", "fillIdxPx": "", "tradeId": str(trade.number), "fillMarkPx": "",
         "feeCcy": listing.quote, "ts": str(trade.time_ms),
+    }  # fmt: skip
+
+
+def funding(funding: Funding) -> Json:
+    """A bill of type 8."""
+    return {
+        "bal": "0", "balChg": plain(-funding.amount), "billId": f"61{funding.number:016d}", "ccy": "USDT",
+        "clOrdId": "", "execType": "", "fee": "0", "from": "", "instId": funding.listing.id, "instType": "SWAP",
+        "interest": "0", "mgnMode": "cross", "notes": "", "ordId": "", "pnl": plain(-funding.amount), "posBal": "0",
+        "posBalChg": "0", "px": plain(funding.listing.price), "subType": "173" if funding.amount > 0 else "174",
+        "sz": contracts(funding.listing, abs(funding.quantity)), "tag": "", "to": "", "tradeId": "",
+        "ts": str(funding.time_ms), "type": "8",
     }  # fmt: skip
 
 

@@ -191,9 +191,11 @@ def price_of(ticker: Json, now_us: int) -> Price | None:
     )
 
 
-def kline_of(symbol: str, row: list[Any], *, closed: bool) -> Kline:
+def kline_of(row: list[Any], market: Mapping[str, Any], dialect: Dialect, *, closed: bool) -> Kline:
     opened, high, low, close, volume = (decimal(value) for value in row[1:6])
-    return Kline(symbol, int(row[0]) * 1000, opened, high, low, close, volume, closed)
+    if dialect.profile.candles_in_contracts:
+        volume *= contract_size(market)
+    return Kline(market["symbol"], int(row[0]) * 1000, opened, high, low, close, volume, closed)
 
 
 def _state(answer: Json, filled: Decimal, quantity: Decimal, dialect: Dialect) -> OrderState:

@@ -35,7 +35,8 @@ class Profile:
     and `fills_page` are the longest span and the most trades of one request, `fills_step_ms` how finely it tells
     times apart; after `silence` seconds without a price a stream is taken for dead; `reasons` are the health
     reasons of codes that say more than that the credentials are wrong; `expiry_header` carries the time in Unix
-    milliseconds after which the exchange drops a request that changes something.
+    milliseconds after which the exchange drops a request that changes something; `funding_window_ms` is the longest
+    span of one request for funding payments, 0 where there is none.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Profile:
     fills_page: int = 100
     fills_step_ms: int = 1
     candles_in_contracts: bool = False
+    funding_window_ms: int = 0
     orders_page: int | None = 100
     silence: float = 30.0
     reasons: Mapping[str, str] = field(default_factory=dict)

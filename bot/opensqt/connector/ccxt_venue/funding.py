@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 300.0
 """How late a payment may be told."""
 _PAGE = 100
+_KEPT_MS = 2 * 365 * 24 * 3600 * 1000
+"""Older payments nobody keeps."""
 
 
 class FundingHistory:
@@ -26,17 +28,29 @@ class FundingHistory:
         if not self._market(symbol).get("swap"):
             return []
         payments: dict[str, FundingPayment] = {}
-        start = since_us // 1000
+        start, now_ms = since_us // 1000, self._session.now_us() // 1000
+        span = self._session.dialect.profile.funding_window_ms
+        if span:
+            start = max(start, now_ms - _KEPT_MS)
+        while span and start < now_ms:
+            payments |= await self._from(symbol, start, {"until": start + span, "limit": _PAGE})
+            start += span
+        if not span:
+            payments = await self._from(symbol, start, {})
+        return sorted((p for p in payments.values() if p.time_us >= since_us), key=lambda payment: payment.time_us)
+
+    async def _from(self, symbol: str, start: int, params: Json) -> dict[str, FundingPayment]:
+        """By id, from page to page."""
+        payments: dict[str, FundingPayment] = {}
         while True:
             page: list[Json] = await self._session.read(
-                lambda exchange, start=start: exchange.fetch_funding_history(symbol, start, _PAGE)  # type: ignore[misc]
+                lambda exchange, start=start: exchange.fetch_funding_history(symbol, start, _PAGE, params)  # type: ignore[misc]
             )
             fresh = [each for each in map(self._payment, page) if each.funding_id not in payments]
             payments |= {each.funding_id: each for each in fresh}
             if len(page) < _PAGE or not fresh:
-                break
+                return payments
             start = max(each.time_us for each in fresh) // 1000
-        return sorted((p for p in payments.values() if p.time_us >= since_us), key=lambda payment: payment.time_us)
 
     async def follow(self, symbol: str) -> AsyncIterator[FundingPayment]:
         """Payments from now on, within `POLL_SECONDS`; one of the same time may come twice."""

@@ -52,6 +52,7 @@ class Streams:
 
     async def klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
         """The candle under way at each of its changes, and once more as closed when the next one begins."""
+        dialect = self._session.dialect
         last: dict[str, list[Any]] = {}
         async for item in merge([self._candles(symbol, interval) for symbol in symbols]):
             if item is None:
@@ -65,9 +66,9 @@ class Streams:
                 if before is not None and row[0] < before[0]:
                     continue
                 if before is not None and row[0] > before[0]:
-                    yield convert.kline_of(symbol, before, closed=True)
+                    yield convert.kline_of(before, self._market(symbol), dialect, closed=True)
                 last[symbol] = row
-                yield convert.kline_of(symbol, row, closed=False)
+                yield convert.kline_of(row, self._market(symbol), dialect, closed=False)
 
     async def orders(self, symbols: Sequence[str]) -> AsyncIterator[OrderUpdate | Gap]:
         """Orders, fills, funding. A fill that the stream did not bring is read and sent, with a `Gap` after it."""

@@ -163,12 +163,12 @@ class CcxtVenue:
             yield item
 
     async def klines(self, symbol: str, interval: str, limit: int) -> list[Kline]:
-        await self._checked(symbol)
+        market = await self._checked(symbol)
         rows = await self._session.read(lambda exchange: exchange.fetch_ohlcv(symbol, interval, None, limit))
         length_us = self._session.exchange.parse_timeframe(interval) * 1_000_000
         now_us = self._session.now_us()
         return [
-            convert.kline_of(symbol, row, closed=int(row[0]) * 1000 + length_us <= now_us)
+            convert.kline_of(row, market, self._session.dialect, closed=int(row[0]) * 1000 + length_us <= now_us)
             for row in sorted(rows, key=lambda row: int(row[0]))[-limit:]
         ]
 

@@ -76,6 +76,7 @@ class Bybit(Dialect):
         place_batch=10,
         cancel_batch=10,
         orders_page=50,
+        funding_window_ms=7 * 24 * 3600 * 1000,
         # 600 requests in 5 s and an address; each endpoint has its own limit, in orders where it takes many.
         rate=90,
         burst=100,
