@@ -258,3 +258,23 @@ def test_an_adopted_order_that_never_arrived_is_given_up() -> None:
         rig.feed(OrderNotFound(rig.now, strange))
         rig.wait(3 * SECOND)
     assert strange not in rig.engine.live_orders()
+
+
+def test_what_an_order_has_got_already_is_kept_when_other_content_counts() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.fill(entry, 4)
+    tick(rig, replace(rig.places[entry], lots=6))
+    rig.fill(entry, 2)
+    assert rig.engine.view().position == 6
+    assert entry not in rig.engine.live_orders()
+
+
+def test_the_slot_of_an_adopted_order_is_free_when_that_is_over() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    tick(rig, replace(rig.places[entry], price=960))
+    assert rig.slot(1000).client_id != entry
+    rig.opened(entry)
+    rig.report(entry, OrderState.CANCELLED)
+    assert entry not in {slot.client_id for slot in rig.engine.view().slots}
