@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import structlog
 
+from opensqt.api.connector import Exchange, ExchangeConnectorSpec, Mode
+from opensqt.api.meta import SecretRef
+from opensqt.connector.ccxt_venue import create
 from opensqt.connector.venue import Gap, Venue, VenueError
 from opensqt.engine.events import Remedy
 from tests.conformance.subject import SYMBOL, Follow, Subject, placed, refused
@@ -147,3 +150,22 @@ async def opened(venue: Venue, face: Face) -> Subject:
     await venue.open()
     (rules,) = await venue.symbols([SYMBOL])
     return Subject(venue.name, venue, face, rules, face.core.last(face.btc))
+
+
+async def test_a_live_key_that_may_withdraw_is_refused_unless_that_is_allowed(
+    exchange: Exchange, face: Face, write_credentials: Write
+) -> None:
+    face.key_becomes(TRADER, may_withdraw=True)
+    for allowed in (False, True):
+        spec = ExchangeConnectorSpec(
+            exchange=exchange,
+            mode=Mode.LIVE,
+            acknowledge_live_trading=True,
+            allow_withdrawal_permission=allowed,
+            credentials_secret_ref=SecretRef(name="conformance"),
+        )
+        venue = create(spec, write_credentials(), endpoint=face.url)
+        await venue.open()
+        tells = exchange is not Exchange.GATE
+        assert venue.health().reason == ("Ready" if allowed or not tells else "WithdrawalPermission"), venue.health()
+        await venue.close()
