@@ -8,9 +8,12 @@ than an embedded one.
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -71,14 +74,33 @@ async def bare_insert(connection: Connection) -> Operation:
     return insert
 
 
+@contextmanager
 def dbos_workflows(dsn: str) -> Iterator[dict[str, tuple[int, Operation]]]:
-    """One workflow of one step an order, one after the other and 20 at once. Without DBOS, nothing."""
-    try:
-        from dbos import DBOS  # noqa: PLC0415 - only this benchmark has it
-    except ImportError:
+    """One workflow of one step an order, singly and 20 at once, in a process of its own. Without DBOS, nothing."""
+    if importlib.util.find_spec("dbos") is None:
         yield {}
         return
-    DBOS(config={"name": "benchmark", "system_database_url": dsn, "log_level": "ERROR", "run_admin_server": False})
+    command = [sys.executable, __file__, "--dbos", dsn]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin
+        assert child.stdout
+        asked, answered = child.stdin, child.stdout
+
+        def operation(amount: int) -> Operation:
+            async def run(number: int) -> None:
+                asked.write(f"{amount} {number}\n")
+                asked.flush()
+                assert answered.readline() == "done\n"
+
+            return run
+
+        yield {"DBOS, 1 workflow of 1 step": (1, operation(1)), "DBOS, 20 such at once": (20, operation(20))}
+        asked.close()
+
+
+def serve_dbos(dsn: str) -> None:
+    """The child: runs as many workflows as each line says."""
+    from dbos import DBOS  # noqa: PLC0415 - only this benchmark has it
 
     def step(client_id: str, _side: str, _price: int, _lots: int) -> str:
         return client_id
@@ -86,26 +108,20 @@ def dbos_workflows(dsn: str) -> Iterator[dict[str, tuple[int, Operation]]]:
     def workflow(client_id: str, side: str, price: int, lots: int) -> str:
         return str(placed(client_id, side, price, lots))
 
+    DBOS(config={"name": "benchmark", "system_database_url": dsn, "log_level": "ERROR", "run_admin_server": False})
     placed, ordered = DBOS.step()(step), DBOS.workflow()(workflow)
-
-    def arguments(number: int) -> tuple[str, str, int, int]:
-        wanted = order(number)
-        assert wanted.price is not None
-        return wanted.client_id, wanted.side.value, wanted.price, wanted.lots
-
-    async def single(number: int) -> None:
-        ordered(*arguments(number))
-
-    async def at_once(number: int) -> None:
-        handles = [DBOS.start_workflow(ordered, *arguments(number * 1000 + each)) for each in range(20)]
-        for handle in handles:
-            handle.get_result()
-
     DBOS.launch()
-    try:
-        yield {"DBOS, 1 workflow of 1 step": (1, single), "DBOS, 20 such at once": (20, at_once)}
-    finally:
-        DBOS.destroy()
+    for line in sys.stdin:
+        amount, number = map(int, line.split())
+        orders = [order(number * 1000 + each) for each in range(amount)]
+        arguments = [(each.client_id, each.side.value, each.price, each.lots) for each in orders]
+        if amount == 1:
+            ordered(*arguments[0])
+        else:
+            for handle in [DBOS.start_workflow(ordered, *each) for each in arguments]:
+                handle.get_result()
+        print("done", flush=True)
+    DBOS.destroy()
 
 
 def append(journal: Journal, batch: int) -> Operation:
@@ -131,7 +147,7 @@ async def compare(dsn: str, folder: str) -> bool:
     connection = await connect(dsn, application="benchmark")
     identity = f"benchmark-{time.time_ns()}"
     journal = await Journal.open(dsn, bot_uid=identity, namespace="benchmark", name=identity, symbol="BTC/USDT:USDT")
-    with written_file(folder) as write, contextmanager(dbos_workflows)(dsn) as workflows:
+    with written_file(folder) as write, dbos_workflows(dsn) as workflows:
         operations: dict[str, tuple[int, Operation]] = {
             "write + fdatasync": (1, write),
             "bare INSERT, asyncpg": (1, await bare_insert(connection)),
@@ -179,7 +195,11 @@ def report(batches: dict[str, int], rounds: dict[str, list[list[float]]]) -> boo
 async def main() -> bool:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dsn", help="a PostgreSQL to measure; without it an embedded one")
+    parser.add_argument("--dbos", metavar="DSN", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.dbos:
+        serve_dbos(options.dbos)
+        return True
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with tempfile.TemporaryDirectory(prefix="opensqt-", dir=Path.cwd()) as folder:
         if options.dsn:
