@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -20,69 +20,10 @@ from tests.venues.keys import TRADER, Key
 from tests.venues.limits import Meter
 from tests.venues.listing import Candle, Intent, Listing, Order, Trade
 from tests.venues.refusals import Reason, RefusalError
+from tests.venues.routes import Call, Route
 from tests.venues.sockets import Connection
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request: `params` are those of the query and of a form or JSON object in the body; `names` are in the path.
-
-    `payload` is the body where it is a JSON list.
-    """
-
-    operation: Operation
-    method: str
-    path: str
-    query: str
-    text: str
-    headers: Mapping[str, str]
-    params: dict[str, Any]
-    payload: list[Any]
-    names: dict[str, str]
-    remote: str
-
-    def text_of(self, name: str) -> str:
-        """A parameter as text, empty where there is none."""
-        value = self.params.get(name)
-        return "" if value is None else str(value)
-
-    def count_of(self, name: str, default: int) -> int:
-        value = self.text_of(name)
-        if value and not value.lstrip("-").isdigit():
-            raise RefusalError(Reason.BAD_PARAMETER, name)
-        return int(value) if value else default
-
-
-Handler = Callable[[Call], Any]
-
-
-@dataclass(frozen=True)
-class Route:
-    """`path` may have names in braces; `signed` ones need a key, `trading` ones one that may trade."""
-
-    method: str
-    path: str
-    operation: Operation
-    handler: Handler
-    signed: bool = True
-    trading: bool = False
-    weight: int = 1
-
-    def match(self, method: str, path: str) -> dict[str, str] | None:
-        if method != self.method:
-            return None
-        mine, theirs = self.path.split("/"), path.split("/")
-        if len(mine) != len(theirs):
-            return None
-        names: dict[str, str] = {}
-        for name, value in zip(mine, theirs, strict=True):
-            if name.startswith("{"):
-                names[name.strip("{}")] = value
-            elif name != value:
-                return None
-        return names
 
 
 class Face(ABC):

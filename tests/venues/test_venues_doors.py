@@ -17,7 +17,8 @@ from tests.venues.faces import FACES
 from tests.venues.faults import Operation
 from tests.venues.keys import TRADER
 from tests.venues.refusals import Reason, RefusalError
-from tests.venues.server import Call, Face
+from tests.venues.routes import Call
+from tests.venues.server import Face
 
 Json = dict[str, Any]
 PLACING: dict[Exchange, tuple[str, list[str], Json]] = {

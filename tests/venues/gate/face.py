@@ -21,7 +21,8 @@ from tests.venues.gate.streams import Streams
 from tests.venues.keys import Key
 from tests.venues.listing import Ended, Force, Intent, Listing, Order
 from tests.venues.refusals import Reason, RefusalError
-from tests.venues.server import Call, Face, Route
+from tests.venues.routes import Call, Route
+from tests.venues.server import Face
 from tests.venues.sockets import Connection
 from tests.venues.text import plain
 
