@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.journal.errors import JournalUnreachable
 from opensqt.journal.reader import JournalReader
 from tests.faults.watched_venue import WatchedVenue
 from tests.runtime.harness import UID
@@ -102,13 +103,16 @@ async def check_books(venue: WatchedVenue, dsn: str) -> None:
     assert not venue.sold_short(), venue.trades
     assert len(set(venue.accepted)) == len(venue.accepted), venue.accepted
     traded = sorted(trade.trade_id for trade in venue.trades)
-    counted, committed = await _journalled(dsn)
+    counted: list[str] | None = None
     with suppress(TimeoutError):
-        async with asyncio.timeout(10):  # the bot may say what it is about to commit
+        async with asyncio.timeout(20):  # the bot may have said what it is about to commit
             while counted != traded:
-                counted, committed = await _journalled(dsn)
+                placed = set(venue.placements)
+                with suppress(JournalUnreachable):
+                    counted, committed = await _journalled(dsn)
+                await asyncio.sleep(0.02)
     assert counted == traded, f"the journal has {counted}, the exchange {traded}"
-    uncommitted = set(venue.placements) - set(committed)
+    uncommitted = placed - set(committed)
     assert not uncommitted, f"no commit, no order: {uncommitted}"
 
 

@@ -1,5 +1,6 @@
 """The process that bots and connectors are forked from: it has imported everything, and opened nothing."""
 
+import ctypes
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from opensqt.cli.main import main as opensqt_main
 from opensqt.connector.retry import Backoff
 from opensqt.runtime import feeds, lockstep, loop, reconciliation, startup
 
+PR_SET_PDEATHSIG = 1
 QUICK = Backoff(first=0.02, cap=0.1, floor=0.01)
 
 
@@ -30,6 +32,7 @@ def main() -> None:
             print(process, flush=True)  # noqa: T201 - the protocol
             continue
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a test that is killed leaves none behind
         log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
