@@ -36,6 +36,9 @@ conformance: $(VENV)/.dev ## Run the exchanges' suite; EXCHANGE=bybit MODE=demo 
 	  OPENSQT_CONFORMANCE_CREDENTIALS=$(abspath $(CREDENTIALS)) \
 	  python -m pytest tests/conformance $(if $(filter demo,$(MODE)),-n 0,-n 2) $(ARGS)
 
+crash: $(VENV)/.dev ## Kill bot, connector and PostgreSQL at every boundary of a longer market than `make test` does
+	@exec python -m pytest -n auto -m exhaustive -rP tests/faults $(ARGS)
+
 lint: $(VENV)/.dev ## Check style, types, layers, protos and the chart
 	ruff check
 	ruff format --check

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+import pytest
 
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.journal.errors import JournalUnreachable
@@ -26,6 +27,9 @@ MOVES: tuple[Move, ...] = (
     lambda venue: venue.move("40120"),  # exits fill
     lambda venue: venue.move("39870"),  # down again, through two levels
 )
+LENGTHS = {"short": 3, "whole": len(MOVES)}
+"""How many of the moves a market has; tests of the whole one are for `make crash`."""
+BOTH_LENGTHS = ["short", pytest.param("whole", marks=pytest.mark.exhaustive)]
 RESTING = {"OPEN", "PARTIALLY_FILLED", "NOT_PLACED"}
 SPEC: dict[str, Any] = {"grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 2, "sellWindow": 3}}
 

@@ -17,13 +17,24 @@ import pytest_asyncio
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.bot.v1 import bot_pb2_grpc as stubs
 from tests.faults.boundaries import Blow, RpcProxy, StatementProxy, calls, statements
-from tests.faults.short_market import MOVES, SPEC, Move, Stage, check_books, forget_all, record, settle
+from tests.faults.short_market import (
+    BOTH_LENGTHS,
+    LENGTHS,
+    MOVES,
+    SPEC,
+    Move,
+    Stage,
+    check_books,
+    forget_all,
+    record,
+    settle,
+)
 from tests.faults.watched_venue import WatchedVenue
 from tests.faults.zygote import Zygote, zygote
 from tests.runtime.harness import connector, environment
 from tests.runtime.processes import free_ports
 
-SHARDS = 6
+SHARDS = 4
 
 
 class MortalBot:
@@ -126,9 +137,9 @@ async def killed_everywhere(bots: MortalBot, dsn: str, moves: tuple[Move, ...], 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("length", BOTH_LENGTHS)
 async def test_complaints_1_2_5_a_bot_killed_at_every_boundary(
-    bots: MortalBot, postgres_dsn: str, shard: int, record_property: Any
+    bots: MortalBot, postgres_dsn: str, length: str, shard: int
 ) -> None:
-    boundaries = await killed_everywhere(bots, postgres_dsn, MOVES, shard)
-    record_property("boundaries", boundaries)
+    boundaries = await killed_everywhere(bots, postgres_dsn, MOVES[: LENGTHS[length]], shard)
     print(f"bot: {boundaries} boundaries, of which this shard killed it at {bots.kills}")  # noqa: T201

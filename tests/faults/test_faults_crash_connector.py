@@ -20,22 +20,22 @@ from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector.client import ExchangeClient
 from opensqt.connector.retry import Backoff
 from opensqt.journal.reader import JournalReader
-from opensqt.runtime import lockstep, loop, startup
+from opensqt.runtime import lockstep, loop, process, startup
 from tests.connector.paper_world import connector as connector_resource
 from tests.connector.paper_world import market, write_candles
 from tests.faults.boundaries import Blow, RpcProxy, StatementProxy, calls, statements
-from tests.faults.short_market import forget_all, slots_of
+from tests.faults.short_market import BOTH_LENGTHS, forget_all, slots_of
 from tests.faults.zygote import Zygote, zygote
 from tests.runtime.harness import UID, bot, environment
 from tests.runtime.processes import free_ports
 from tests.runtime.simulated_venue import SYMBOL
 
-SHARDS = 6
+SHARDS = 4
 QUICK = Backoff(first=0.02, cap=0.1, floor=0.01)
 PRICES = (40000, 39850, 39780, 40050, 40250, 39960, 39890)
 MINUTES = 4
 """The price stays for so long where it is: what a death has delayed is made up for before it moves on."""
-CANDLES = [(price, price, price, price) for price in PRICES for _ in range(MINUTES)]
+LENGTHS = {"short": 4, "whole": len(PRICES)}
 SPEC: dict[str, Any] = {"grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 2, "sellWindow": 3}}
 
 
@@ -43,8 +43,8 @@ class MortalConnector:
     """A connector process between two proxies; another one takes its place when it is killed."""
 
     def __init__(self, zygote: Zygote, rpcs: RpcProxy, books: StatementProxy, dsn: str, folder: Path) -> None:
-        path = write_candles(folder / "candles.csv", CANDLES)
-        resource = connector_resource(market(SYMBOL, path)).to_json_object()
+        self._candles = folder / "candles.csv"
+        resource = connector_resource(market(SYMBOL, self._candles)).to_json_object()
         self._env = {RESOURCE_ENV: json.dumps(resource), DSN_ENV: dsn}
         self._zygote = zygote
         self._rpcs = rpcs
@@ -54,6 +54,10 @@ class MortalConnector:
         self._changing = asyncio.Lock()
         self.address = ""
         self.kills = 0
+
+    def plays(self, prices: tuple[int, ...]) -> None:
+        """The market from here on."""
+        write_candles(self._candles, [(price,) * 4 for price in prices for _ in range(MINUTES)])
 
     async def start(self) -> None:
         async with self._changing:
@@ -106,8 +110,9 @@ class MortalConnector:
             counted = await reader.fills(UID)
         finally:
             await reader.close()
-        assert [fill.trade_id for fill in counted] == [fill.trade_id for fill in fills]
-        assert len({fill.trade_id for fill in fills}) == len(fills) > 4
+        # What was missed meanwhile is learnt by look-ups, order by order.
+        assert sorted(fill.trade_id for fill in counted) == sorted(fill.trade_id for fill in fills)
+        assert len({fill.trade_id for fill in fills}) == len(fills) > 2
         # An order that was lost on its way is placed again under its id, later and with another number of the exchange.
         same = (replace(order, venue_id="", time_us=0) for order in open_orders)
         orders = sorted(same, key=lambda order: order.client_id)
@@ -124,6 +129,7 @@ async def world(
     """The connector, and the address through which the bot reaches it."""
     for module, name in ((lockstep, "RECONNECTS"), (startup, "WAITS"), (loop, "COMMITS")):
         monkeypatch.setattr(module, name, QUICK)
+    monkeypatch.setattr(process, "_GRACE", 0.0)
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(zygote())
         rpcs, address = await stack.enter_async_context(calls())
@@ -133,10 +139,12 @@ async def world(
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("length", BOTH_LENGTHS)
 async def test_complaint_2_a_connector_killed_at_every_boundary(
-    world: tuple[MortalConnector, str], postgres_dsn: str, shard: int
+    world: tuple[MortalConnector, str], postgres_dsn: str, length: str, shard: int
 ) -> None:
     mortal, address = world
+    mortal.plays(PRICES[: LENGTHS[length]])
     undisturbed, _ = await mortal.play(0, address, postgres_dsn)
     boundary = shard + 1
     while True:

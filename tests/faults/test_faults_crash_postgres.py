@@ -15,7 +15,18 @@ from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.journal.embedded import EmbeddedPostgres
 from opensqt.runtime import feeds, loop, reconciliation, startup
 from tests.faults.boundaries import Blow, StatementProxy, statements
-from tests.faults.short_market import MOVES, SPEC, Stage, check_books, forget_all, record, settle
+from tests.faults.short_market import (
+    BOTH_LENGTHS,
+    LENGTHS,
+    MOVES,
+    SPEC,
+    Move,
+    Stage,
+    check_books,
+    forget_all,
+    record,
+    settle,
+)
 from tests.faults.watched_venue import WatchedVenue
 from tests.faults.zygote_process import QUICK
 from tests.runtime.harness import bot, connector, environment, until
@@ -40,7 +51,7 @@ class MortalPostgres:
         os.kill(killed, signal.SIGKILL)
         await until(lambda: self._server.pid not in {None, killed})
 
-    async def play(self, blow_at: int, stages: list[Stage] | None) -> tuple[list[Stage], Blow]:
+    async def play(self, blow_at: int, moves: tuple[Move, ...], stages: list[Stage] | None) -> tuple[list[Stage], Blow]:
         """One market from the start, with a blow; without `stages` it returns what they are."""
         await forget_all(self._server.dsn)
         venue = WatchedVenue()
@@ -52,9 +63,9 @@ class MortalPostgres:
 
             try:
                 if stages is None:
-                    stages = await record(venue, snapshot)
+                    stages = await record(venue, snapshot, moves)
                 else:
-                    for move, stage in zip(MOVES, stages, strict=True):
+                    for move, stage in zip(moves, stages, strict=True):
                         move(venue)
                         await settle(venue, snapshot, stage)
                 self._journal.blow = None
@@ -66,24 +77,26 @@ class MortalPostgres:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("length", BOTH_LENGTHS)
 async def test_complaints_1_2_a_postgres_killed_at_every_statement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: str, shard: int
 ) -> None:
     monkeypatch.setattr(feeds, "RECONNECTS", QUICK)
     monkeypatch.setattr(startup, "WAITS", QUICK)
     monkeypatch.setattr(loop, "COMMITS", QUICK)
     monkeypatch.setattr(loop, "SNAPSHOT_EVERY", 5)
     monkeypatch.setattr(reconciliation, "EVERY", 0.5)
+    moves = MOVES[: LENGTHS[length]]
     with TemporaryDirectory(prefix="opensqt-") as folder:
         async with (
             EmbeddedPostgres(Path(folder) / "postgres", settings={"fsync": "off"}) as server,
             statements(server.dsn, tmp_path) as (journal, dsn),
         ):
             mortal = MortalPostgres(server, journal, dsn)
-            stages, _ = await mortal.play(0, None)
+            stages, _ = await mortal.play(0, moves, None)
             boundary = shard + 1
             while True:
-                _, blow = await mortal.play(boundary, stages)
+                _, blow = await mortal.play(boundary, moves, stages)
                 if not blow.struck:
                     break
                 boundary += SHARDS
