@@ -24,6 +24,7 @@ from opensqt.engine.events import (
     OrderFilled,
     OrderNotFound,
     OrderReported,
+    OrderState,
     PlaceFailed,
     PositionFound,
     PositionReported,
@@ -34,10 +35,12 @@ from opensqt.engine.funding import on_funding
 from opensqt.engine.json_form import UnreadableError, from_json, to_json
 from opensqt.engine.layout import shift_after
 from opensqt.engine.market import Market
+from opensqt.engine.orders import Stage
 from opensqt.engine.planner import Planner
 from opensqt.engine.prices import on_price
 from opensqt.engine.quiet import Band, next_wake, quiet_band
 from opensqt.engine.reconciliation import on_account, on_position
+from opensqt.engine.slots import CLOSING
 from opensqt.engine.state import PRICE_FEED, HaltReason, State, Turn, is_candle_feed
 from opensqt.engine.status import view_of
 from opensqt.engine.view import EngineView, OrderView
@@ -79,9 +82,29 @@ class Engine:
             self.dirty = False
             return []
         turn = Turn(self._now(event.time), self._market, self._bot_uid, self._state)
+        expected = self._is_expected(event, turn.now)
         self._take(turn, event)
-        self._plan(turn)
+        if not expected:
+            self._plan(turn)
         return self._taken(turn)
+
+    def _is_expected(self, event: Event, now: int) -> bool:
+        """Whether it only says that a wanted order is open, as was counted on: no plan depends on that.
+
+        A bot that starts with a thousand orders hears it a thousand times.
+        """
+        if type(event) is not OrderReported or event.state is not OrderState.OPEN:
+            return False
+        if self._wake_at is not None and self._wake_at <= now:
+            return False
+        order = self._state.orders.live.get(event.client_id)
+        return (
+            order is not None
+            and order.stage in {Stage.SUBMITTING, Stage.OPEN}
+            and order.slot != CLOSING
+            and not order.unwanted
+            and event.filled == order.filled == order.reported
+        )
 
     def adopt(self, places: Iterable[Place], now: int) -> None:
         """Makes orders that the log has, and this engine has not made, its own: they are looked up and cancelled."""
