@@ -30,9 +30,8 @@ from tests.faults.short_market import (
     settle,
 )
 from tests.faults.watched_venue import WatchedVenue
-from tests.faults.zygote import Zygote, zygote
+from tests.faults.zygote import Zygote, fresh_ports, zygote
 from tests.runtime.harness import connector, environment
-from tests.runtime.processes import free_ports
 
 SHARDS = 4
 
@@ -60,7 +59,7 @@ class MortalBot:
             await self._start()
 
     async def _start(self) -> None:
-        ports = free_ports()
+        ports = fresh_ports()
         words = ["--connector", self._address]
         self._process = await self._zygote.start("bot", words, self._env, self._log, ports)
         backoff = (("grpc.initial_reconnect_backoff_ms", 30), ("grpc.max_reconnect_backoff_ms", 100))

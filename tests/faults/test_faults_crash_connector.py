@@ -25,9 +25,8 @@ from tests.connector.paper_world import connector as connector_resource
 from tests.connector.paper_world import market, write_candles
 from tests.faults.boundaries import Blow, RpcProxy, StatementProxy, calls, statements
 from tests.faults.short_market import BOTH_LENGTHS, forget_all, slots_of
-from tests.faults.zygote import Zygote, zygote
+from tests.faults.zygote import Zygote, fresh_ports, zygote
 from tests.runtime.harness import UID, bot, environment
-from tests.runtime.processes import free_ports
 from tests.runtime.simulated_venue import SYMBOL
 
 SHARDS = 4
@@ -64,7 +63,7 @@ class MortalConnector:
             await self._start()
 
     async def _start(self) -> None:
-        ports = free_ports()
+        ports = fresh_ports()
         self._process = await self._zygote.start("connector", ["--lockstep", UID], self._env, self._log, ports)
         self.address = f"127.0.0.1:{ports[0]}"
         await self._rpcs.lead_to(self.address)
