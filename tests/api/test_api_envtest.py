@@ -50,8 +50,7 @@ def server(envtest: Envtest) -> Envtest:
     """The API server with our CRDs."""
     applied = envtest.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     assert applied.stderr == "", "kubectl passes the API server's warnings on"
-    for plural in ("gridbots", "exchangeconnectors"):
-        envtest.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{plural}.opensqt.io")
+    envtest.serve("gridbots", "exchangeconnectors")
     return envtest
 
 

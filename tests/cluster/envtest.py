@@ -83,6 +83,14 @@ class Envtest:
         """kubectl against this API server."""
         return Kubectl(self.kubeconfig)
 
+    def serve(self, *plurals: str) -> None:
+        """Waits until our resources are served. (`kubectl wait` fails on one that has no conditions yet.)"""
+        deadline = time.monotonic() + _READY_WITHIN
+        names = [f"crd/{plural}.opensqt.io" for plural in plurals]
+        while self.kubectl("wait", "--for=condition=Established", "--timeout=5s", *names, check=False).returncode:
+            if time.monotonic() > deadline:
+                raise EnvtestError(f"{', '.join(names)} did not become established:\n" + self._logs())
+
     def audited(self) -> list[dict[str, object]]:
         """The audit events so far, oldest first (audit.k8s.io/v1 `Event`)."""
         lines = (self.folder / "audit.log").read_text().splitlines()

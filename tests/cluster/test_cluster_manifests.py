@@ -24,8 +24,7 @@ OPERATOR = "system:serviceaccount:opensqt-system:opensqt-operator"
 def installed(envtest: Envtest) -> Iterator[Envtest]:
     """An API server on which manifests/install.yaml was applied."""
     envtest.kubectl("apply", "--server-side", "--validate=strict", "-f", str(ROOT / "manifests/install.yaml"))
-    crds = ["customresourcedefinition/gridbots.opensqt.io", "customresourcedefinition/exchangeconnectors.opensqt.io"]
-    envtest.kubectl("wait", "--for=condition=Established", *crds)
+    envtest.serve("gridbots", "exchangeconnectors")
     yield envtest
     envtest.kubectl("delete", "--wait=false", "-f", str(ROOT / "manifests/install.yaml"))
 

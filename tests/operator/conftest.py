@@ -13,7 +13,7 @@ from tests.operator.world import World, make_world
 
 def install_crds(envtest: Envtest) -> None:
     envtest.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    envtest.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+    envtest.serve("gridbots", "exchangeconnectors")
 
 
 @pytest.fixture(scope="session")

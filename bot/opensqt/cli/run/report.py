@@ -45,6 +45,11 @@ async def report(bots: Sequence[BotView], connectors: Sequence[ConnectorView], d
     }
 
 
+def _traded(fill: Fill) -> tuple[int, int, str]:
+    """The exchange's order of trades: after a crash the bot may hear of them in another one."""
+    return fill.time_us, len(fill.trade_id), fill.trade_id
+
+
 def _bot(view: BotView, fills: Sequence[Fill], orders: Sequence[VenueOrder], account: Account) -> dict[str, Any]:
     resource, status = view.planned.resource, view.status
     _, reason, message = readiness(view)
@@ -101,7 +106,7 @@ def _bot(view: BotView, fills: Sequence[Fill], orders: Sequence[VenueOrder], acc
                 "clientId": fill.client_id,
                 "tradeId": fill.trade_id,
             }
-            for fill in fills
+            for fill in sorted(fills, key=_traded)
         ],
     }
 
