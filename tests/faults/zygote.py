@@ -31,6 +31,33 @@ def fresh_ports() -> tuple[int, int, int]:
     return found[0], found[1], found[2]
 
 
+FORKS = 3
+"""A fork of a process with gRPC in it may hang before it has done anything; then another is made."""
+LISTENS_WITHIN = 15.0
+
+
+async def _came_to_life(process: int, port: int) -> bool:
+    """Whether it listens, as the first thing it does, or has ended by itself; not so where it hangs."""
+    with suppress(TimeoutError, ProcessLookupError):
+        async with asyncio.timeout(LISTENS_WITHIN):
+            while True:
+                os.kill(process, 0)
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    return True
+                await asyncio.sleep(0.005)
+    return not _alive(process)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 class Zygote:
     """Starts processes, and kills them; none outlives it."""
 
@@ -46,11 +73,15 @@ class Zygote:
         wanted = {"words": [command, *words, *options], "env": env, "log": str(log)}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        async with self._asking:
-            self._process.stdin.write(json.dumps(wanted).encode() + b"\n")
-            process = int(await self._process.stdout.readline())
-        self._started.add(process)
-        return process
+        for _ in range(FORKS):
+            async with self._asking:
+                self._process.stdin.write(json.dumps(wanted).encode() + b"\n")
+                process = int(await self._process.stdout.readline())
+            self._started.add(process)
+            if await _came_to_life(process, ports[0]):
+                return process
+            await self.kill(process)
+        raise AssertionError(f"{FORKS} forks hung before they listened: see {log}")
 
     async def kill(self, process: int) -> None:
         """SIGKILL; returns when it is gone."""

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,13 @@ async def test_killed_at_every_placement(postgres_dsn: str, tmp_path: Path, mome
         venue.after_place = kill
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(connector(venue))
-        for price in PATH:
+        for step, price in enumerate(cycle(PATH)):
+            if step >= len(PATH) and len(killed) == KILLS:
+                break
             if dead():
                 instances.append(await stack.enter_async_context(bot_process(env, address, tmp_path / "log")))
             venue.move(price)
-            await until(lambda: dead() or _settled(venue), seconds=30)
+            await until(lambda: dead() or _settled(venue), seconds=75)
         if not dead():
             await instances[-1].end(signal.SIGKILL)
         async with bot_process(env, address, tmp_path / "log") as last:
@@ -62,7 +65,7 @@ async def test_killed_at_every_placement(postgres_dsn: str, tmp_path: Path, mome
                 done = status is not None and status.phase == pb.PHASE_RUNNING and status.fills == len(venue.trades)
                 return status if done else None
 
-            status = await until(agrees, seconds=30)
+            status = await until(agrees, seconds=75)
             assert Decimal(status.position) == venue.position
             await until(lambda: _settled(venue))
             assert await last.end(signal.SIGTERM) == 0
