@@ -20,7 +20,7 @@ _MESSAGE_LENGTH = 1024
 _REMEMBERED = 10_000
 _BACKLOG = 1_000
 _PER_OBJECT, _WINDOW = 30, 300.0
-_TOLD = frozenset({"BreakerClosed", "Reconciled", "WoundDown", "PositionClosed", "Started"})
+_TOLD = frozenset({"BreakerClosed", "WoundDown", "PositionClosed", "Started"})
 """What people want to know of a bot though nothing is wrong; of warnings they want to know all."""
 _log = structlog.get_logger(__name__)
 

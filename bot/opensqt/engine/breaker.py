@@ -22,7 +22,6 @@ class Trip(StrEnum):
     DRAWDOWN = "Drawdown"
     DAILY_LOSS = "DailyLoss"
     POSITION_DIVERGENCE = "PositionDivergence"
-    ORDER_LOST = "OrderLost"
 
 
 @dataclass(slots=True)
@@ -44,7 +43,7 @@ class Breaker:
 
     def resets_at(self, config: EngineConfig) -> int:
         """When it closes by itself; 0 where only a new reset token closes it."""
-        if not self.open or self.reason in {Trip.POSITION_DIVERGENCE, Trip.ORDER_LOST}:
+        if not self.open or self.reason == Trip.POSITION_DIVERGENCE:
             return 0
         if self.reason == Trip.DAILY_LOSS:
             return (self.opened_at // DAY + 1) * DAY

@@ -110,7 +110,7 @@ class Probe(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     SINCE_US_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """CamelCase: Journal, Connector, PriceFeed, OrderFeed, Reconciliation."""
+    """CamelCase: Journal, Connector, PriceFeed, OrderFeed."""
     healthy: _builtins.bool
     reason: _builtins.str
     message: _builtins.str
@@ -593,7 +593,7 @@ class WatchEventsResponse(_message.Message):
     time_us: _builtins.int
     severity: Global___Severity.ValueType
     reason: _builtins.str
-    """CamelCase, as an Event's reason: Filled, BreakerOpened, LimitReached, Reconciled …"""
+    """CamelCase, as an Event's reason: Filled, BreakerOpened, LimitReached …"""
     message: _builtins.str
     def __init__(
         self,
