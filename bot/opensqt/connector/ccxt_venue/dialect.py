@@ -1,5 +1,6 @@
 """What differs between the exchanges: facts as data (`Profile`), and what ccxt does not unify (`Dialect`)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -100,7 +101,7 @@ class KeyRights:
     bound: bool | None = None
 
 
-class Dialect:
+class Dialect(ABC):
     """The common form; each exchange overrides what it does otherwise. `exchange` is always ccxt's instance."""
 
     profile: ClassVar[Profile]
@@ -112,17 +113,17 @@ class Dialect:
     def message(self, body: Any) -> str:
         return str(body.get("msg", "")) if isinstance(body, dict) else ""
 
+    @abstractmethod
     def rejection(self, info: Json) -> Rejection | None:
         """Why this item of a batch was refused, None where it was accepted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batch_items(self, body: Any) -> list[Json]:
         """The items in the answer to a batch, in the exchange's order; empty where it has none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def item_client_id(self, item: Json) -> str:
         """Our client id in one such item, empty where the exchange leaves it out."""
-        raise NotImplementedError
 
     def post_only_rejected(self, info: Json) -> bool:
         """Whether the exchange ended this order because it would have taken liquidity."""
@@ -156,14 +157,14 @@ class Dialect:
         """Our client id in what ccxt's orders show."""
         return shown or ""
 
-    async def signed_in(self, exchange: Any, balance: Json) -> None:
+    async def signed_in(self, exchange: Any, balance: Json) -> None:  # noqa: B027 - most need nothing
         """After the credentials were accepted: what the streams need to know of the account."""
 
     def log_in_ended(self, message: Any) -> bool:
         """Whether a message of a stream says that its log-in is over, and that it tells nothing any more."""
         return False
 
-    def forget_log_in(self, exchange: Any) -> None:
+    def forget_log_in(self, exchange: Any) -> None:  # noqa: B027 - most keep nothing
         """What the streams' log-in left behind in ccxt's instance is not to be used again."""
 
     async def find_order(self, exchange: Any, symbol: str, client_id: str) -> Json:
@@ -213,7 +214,7 @@ class Dialect:
         return cancelled
 
     async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
-        """Answered with what `batch_items` understands."""
+        """Answered with what `batch_items` understands. Asked only where the profile has batches of cancels."""
         raise NotImplementedError
 
     def order_params(self) -> Json:
@@ -233,11 +234,14 @@ class Dialect:
         return ()
 
     async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
-        """Counts `seconds` anew, 0 switches it off; what is wrong with it nevertheless, empty where nothing is."""
+        """Counts `seconds` anew, 0 switches it off; what is wrong with it nevertheless, empty where nothing is.
+
+        Asked only where the profile has a guard.
+        """
         raise NotImplementedError
 
     async def hold_dead_man_switch(self, exchange: Any) -> None:
-        """Keeps up the connection that it watches; ends, or raises, when that is gone."""
+        """Keeps up the connection that it watches; ends, or raises, when that is gone. For Guard.CONNECTION alone."""
         raise NotImplementedError
 
     async def fees(self, exchange: Any, symbol: str) -> tuple[Any, Any]:
@@ -248,9 +252,9 @@ class Dialect:
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         return KeyRights()
 
+    @abstractmethod
     def account(self, balance: Json, currency: str, now_us: int) -> Account:
         """From ccxt's balance; the exchange's own fields say equity and wallet balance apart."""
-        raise NotImplementedError
 
 
 def number(headers: Mapping[str, str], name: str) -> float | None:
