@@ -6,7 +6,7 @@ knows of it too. One that does not come up is waited for: the others trade on as
 
 from collections.abc import Callable
 
-from opensqt.api.gridbot import GridBotStatus
+from opensqt.api.gridbot_status import GridBotStatus
 from opensqt.api.meta import ConditionStatus
 from opensqt_operator.cache import Cache
 from opensqt_operator.conditions import find

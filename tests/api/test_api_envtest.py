@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from opensqt.api.gridbot import GridBot, GridBotStatus
+from opensqt.api.gridbot import GridBot
+from opensqt.api.gridbot_status import GridBotStatus
 from opensqt.api.report import with_report
 from opensqt.bot.v1 import bot_pb2 as pb
 from tests.cluster.envtest import Envtest

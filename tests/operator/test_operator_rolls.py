@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from opensqt.api.gridbot import GridBotStatus
+from opensqt.api.gridbot_status import GridBotStatus
 from opensqt_operator.cache import Cache
 from opensqt_operator.names import GRIDBOTS, Key
 from opensqt_operator.rolls import Rolls

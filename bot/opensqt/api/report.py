@@ -3,14 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
-from opensqt.api.gridbot import (
-    GridBotStatus,
-    GridStatus,
-    OrdersStatus,
-    PnlStatus,
-    PositionStatus,
-    ProbeStatus,
-)
+from opensqt.api.gridbot_status import GridBotStatus, GridStatus, OrdersStatus, PnlStatus, PositionStatus, ProbeStatus
 from opensqt.api.risk_status import MONITOR_STATES, BreakerStatus, GateStatus, LimitStatus, MonitorStatus
 from opensqt.bot.v1 import bot_pb2
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from opensqt.api.connector import ExchangeConnectorStatus
-from opensqt.api.gridbot import DeletionPolicy, GridBot, GridBotStatus
+from opensqt.api.gridbot import DeletionPolicy, GridBot
+from opensqt.api.gridbot_status import GridBotStatus
 from opensqt.api.meta import ConditionStatus
 from opensqt.bot.v1 import bot_pb2
 from opensqt_operator.conditions import Verdict, false, find, true, unknown

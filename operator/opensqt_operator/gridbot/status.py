@@ -1,6 +1,6 @@
 """A GridBot's status: pure, from an observation and the plan that was made from it."""
 
-from opensqt.api.gridbot import GridBotStatus
+from opensqt.api.gridbot_status import GridBotStatus
 from opensqt.api.meta import ConditionStatus
 from opensqt.api.report import STATES, with_report
 from opensqt_operator.conditions import find, with_times

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from opensqt.api.gridbot import GridBot, GridBotStatus, RunState
+from opensqt.api.gridbot import GridBot, RunState
+from opensqt.api.gridbot_status import GridBotStatus
 from opensqt.api.meta import Condition, ConditionStatus
 from opensqt.api.report import with_report
 from opensqt.bot.v1 import bot_pb2 as pb
