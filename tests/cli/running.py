@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,10 +17,10 @@ PATIENCE = 120.0
 class Running:
     """The command with its output, both streams mixed into `lines`; a context manager that leaves no process behind."""
 
-    def __init__(self, *arguments: object, cwd: Path) -> None:
+    def __init__(self, *arguments: object, cwd: Path, program: Sequence[str] = OPENSQT) -> None:
         self.lines: list[str] = []
         self.output = ""
-        command = [*OPENSQT, "run", *map(str, arguments)]
+        command = [*program, "run", *map(str, arguments)]
         self.process = subprocess.Popen(
             command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True,

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +42,16 @@ def test_ctrl_c_winds_down_and_the_next_run_goes_on(manifest: Path, tmp_path: Pa
         assert f"{fill['side']} {fill['quantity']} BTC at {fill['price']}," in line
     signed = [Decimal(fill["quantity"]) * (1 if fill["side"] == "Buy" else -1) for fill in bot["fills"]]
     assert Decimal(bot["position"]) == sum(signed)
+
+
+def test_ctrl_c_cancels_the_orders_of_those_whose_word_has_not_come_yet(manifest: Path, tmp_path: Path) -> None:
+    """On a slow machine a bot trades before its connector was heard to be ready."""
+    slow = "from opensqt.cli import main; from opensqt.cli.run import follow; follow.POLL_SECONDS = 3600; main.main()"
+    with Running("-f", manifest, cwd=tmp_path, program=(sys.executable, "-c", slow)) as run:
+        run.wait_for(lambda: len(run.fills()) >= 1)
+        assert run.interrupt() == 0
+    assert run.says("winding down: all orders are being cancelled")
+    assert run.says("0 open orders")
 
 
 @pytest.mark.parametrize("victim", ["bot grid", "connector paper"])

@@ -45,7 +45,7 @@ CHANNEL_OPTIONS = (
     ("grpc.enable_retries", 0),
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 2_000),  # gRPC's name for how long a connection may take to be made
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
 Update = TypeVar("Update")

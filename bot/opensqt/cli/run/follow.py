@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -45,15 +46,12 @@ class ConnectorView:
     async def refresh(self) -> None:
         """Raises VenueError."""
         self.status = await self.client.status()
+        self.was_ready = self.was_ready or self.status.health.ready
 
     async def follow(self) -> None:
         while True:
-            try:
+            with suppress(VenueError):  # it is starting, or starting again: the supervisor says so
                 await self.refresh()
-            except VenueError:
-                pass  # it is starting, or starting again: the supervisor says so
-            else:
-                self.was_ready = self.was_ready or (self.status is not None and self.status.health.ready)
             await asyncio.sleep(POLL_SECONDS)
 
 

@@ -28,6 +28,7 @@ from opensqt.runtime.translation import market_of
 REFRESH_SECONDS = 0.25
 FILLS_SHOWN = 8
 WIND_DOWN_SECONDS = 60.0
+ASK_SECONDS = 5.0
 STOP_SECONDS = 15.0
 REPORT_SECONDS = 30.0
 START_SECONDS = 10.0
@@ -268,11 +269,23 @@ class Session:
 
     async def _wind_down(self) -> list[str]:
         """Cancels all orders; the positions and the journal stay. Returns what could not be done."""
+        await self._ask_those_not_heard_yet()
         bots = [view for view in self._bots if self._can_wind_down(view)]
         if not bots:
             return []
         self._screen.step("winding down: all orders are being cancelled; Ctrl-C again ends it at once")
         return [failure for failure in await asyncio.gather(*map(self._stop_bot, bots)) if failure]
+
+    async def _ask_those_not_heard_yet(self) -> None:
+        """A bot may have placed orders since its own or its connector's last word was asked for."""
+        silent: list[ConnectorView | BotView] = [view for view in self._connectors if not view.was_ready]
+        silent += [view for view in self._bots if not view.status.last_price]
+        await asyncio.gather(*map(self._last_word, silent))
+
+    @staticmethod
+    async def _last_word(view: ConnectorView | BotView) -> None:
+        with suppress(VenueError, grpc.aio.AioRpcError, TimeoutError):
+            await asyncio.wait_for(patiently(view.refresh, ASK_SECONDS), ASK_SECONDS)
 
     def _can_wind_down(self, view: BotView) -> bool:
         """Without its connector, or its own process, nothing can be cancelled; then it has never traded in this run."""
