@@ -31,9 +31,9 @@ test: $(VENV)/.dev ## Run all tests that this machine can run, and say which it 
 	@python -m tests.cluster prepare
 	@exec python -m pytest -n auto --dist loadgroup $(ARGS)
 
-conformance: $(VENV)/.dev ## Run the exchanges' suite; EXCHANGE=bybit MODE=demo CREDENTIALS=folder against a demo account
+conformance: $(VENV)/.dev ## Run the exchanges' suite; EXCHANGE=bybit MODE=demo CREDENTIALS=folder (MARKET=Spot) against a demo account
 	@exec env OPENSQT_CONFORMANCE_EXCHANGE=$(EXCHANGE) OPENSQT_CONFORMANCE_MODE=$(MODE) \
-	  OPENSQT_CONFORMANCE_CREDENTIALS=$(abspath $(CREDENTIALS)) \
+	  OPENSQT_CONFORMANCE_MARKET=$(MARKET) OPENSQT_CONFORMANCE_CREDENTIALS=$(abspath $(CREDENTIALS)) \
 	  python -m pytest tests/conformance $(if $(filter demo,$(MODE)),-n 0,-n 2) $(ARGS)
 
 crash: $(VENV)/.dev ## Kill bot, connector and PostgreSQL at every boundary of a longer market than `make test` does

@@ -10,7 +10,7 @@ import asyncpg
 
 from opensqt.connector.paper.venue import PaperVenue
 from opensqt.journal.embedded import EmbeddedPostgres
-from tests.conformance.subject import SYMBOL, Subject
+from tests.conformance.subject import Subject
 from tests.connector.paper_world import connector, market, write_candles
 
 PRICE = 50_000
@@ -19,10 +19,10 @@ _numbers = itertools.count(1)
 
 
 @asynccontextmanager
-async def paper_subject(server: EmbeddedPostgres, folder: Path) -> AsyncIterator[Subject]:
+async def paper_subject(server: EmbeddedPostgres, folder: Path, symbol: str) -> AsyncIterator[Subject]:
     candles = write_candles(folder / "still.csv", [(PRICE, PRICE, PRICE, PRICE)] * MINUTES)
     fields = {"tickSize": "0.1", "lotSize": "0.001", "minNotional": "5"}
-    resource = connector(market(SYMBOL, candles, **fields), speed=60)
+    resource = connector(market(symbol, candles, **fields), speed=60)
     name = f"conformance_{next(_numbers)}"
     superuser = await asyncpg.connect(server.dsn_of("postgres", "postgres"))
     try:
@@ -30,7 +30,7 @@ async def paper_subject(server: EmbeddedPostgres, folder: Path) -> AsyncIterator
         venue = PaperVenue(resource, server.dsn_of("opensqt", name), fatal=lambda message: None)
         await venue.open()
         assert venue.health().ready, venue.health()
-        (rules,) = await venue.symbols([SYMBOL])
+        (rules,) = await venue.symbols([symbol])
         yield Subject("paper", venue, None, rules, Decimal(PRICE), moment=0.1)
         await venue.close()
         await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, TypeVar
 
-from opensqt.api.connector import Exchange
+from opensqt.api.connector import Exchange, MarketKind
 from opensqt.connector.venue import Failure, NewOrder, SymbolRules, Venue, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState
 from tests.venues.server import Face
 
-SYMBOL = "BTC/USDT:USDT"
+SYMBOLS = {MarketKind.PERPETUAL: "BTC/USDT:USDT", MarketKind.SPOT: "BTC/USDT"}
+SYMBOL = SYMBOLS[MarketKind.PERPETUAL]
 MOST_NOTIONAL = Decimal(250)
 """No order of the suite is worth more, whatever the account has."""
 Item = TypeVar("Item")
@@ -23,7 +24,7 @@ Item = TypeVar("Item")
 @dataclass
 class Subject:
     """`rules` and `last` are of the symbol that is traded; a stream is subscribed `moment` seconds after it was asked
-    for, where no simulator tells.
+    for, where no simulator tells; `held` is what a spot account had of the base currency before.
     """
 
     name: str
@@ -32,9 +33,18 @@ class Subject:
     rules: SymbolRules
     last: Decimal
     moment: float = 5.0
+    held: Decimal = Decimal(0)
     placed: list[str] = field(default_factory=list)
     _run: str = field(default_factory=lambda: secrets.token_hex(4))
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def symbol(self) -> str:
+        return self.rules.symbol
+
+    @property
+    def spot(self) -> bool:
+        return MarketKind.of(self.symbol) is MarketKind.SPOT
 
     @property
     def face(self) -> Face:
@@ -77,8 +87,17 @@ class Subject:
         if price is None and force is TimeInForce.POST_ONLY:
             force = TimeInForce.GTC
         return NewOrder(
-            SYMBOL, client_id, side, price, self.quantity if quantity is None else quantity, reduce_only, force
+            self.symbol, client_id, side, price, self.quantity if quantity is None else quantity, reduce_only, force
         )
+
+    def taking(self, *, quantity: Decimal | None = None) -> NewOrder:
+        """A buy that is filled at once. On spot some exchanges take market buys by value alone."""
+        if self.spot:
+            return self.order("1.01", quantity=quantity, force=TimeInForce.IOC)
+        return self.order(None, quantity=quantity)
+
+    def fee_currency(self, side: OrderSide) -> str:
+        return self.rules.base if self.spot and side is OrderSide.BUY else self.rules.quote
 
     @staticmethod
     def with_changes(order: NewOrder, **changes: Any) -> NewOrder:
@@ -88,7 +107,7 @@ class Subject:
         """The order once it is open no more, with as many fills as it says."""
         async with asyncio.timeout(seconds):
             while True:
-                order, fills = await self.venue.order(SYMBOL, client_id)
+                order, fills = await self.venue.order(self.symbol, client_id)
                 if order.state is not OrderState.OPEN and sum(fill.quantity for fill in fills) == order.filled:
                     return order, fills
                 await asyncio.sleep(0.05)
@@ -115,13 +134,17 @@ class Subject:
 
     async def clean_up(self) -> None:
         """No order of the suite stays open, and no position that it has made."""
-        for order in await self.venue.open_orders(SYMBOL):
+        for order in await self.venue.open_orders(self.symbol):
             if order.client_id in self.placed:
-                await self.venue.cancel(SYMBOL, [order.client_id])
-        (position,) = await self.venue.positions([SYMBOL])
-        if position.quantity:
-            side = OrderSide.SELL if position.quantity > 0 else OrderSide.BUY
-            closing = self.order(None, side=side, quantity=abs(position.quantity), reduce_only=True)
+                await self.venue.cancel(self.symbol, [order.client_id])
+        (position,) = await self.venue.positions([self.symbol])
+        lot = self.rules.lot_size
+        quantity = (position.quantity - self.held) // lot * lot
+        if abs(quantity) >= self.rules.min_quantity and (
+            not self.spot or quantity * self.last > self.rules.min_notional
+        ):
+            side = OrderSide.SELL if quantity > 0 else OrderSide.BUY
+            closing = self.order(None, side=side, quantity=abs(quantity), reduce_only=not self.spot)
             placed(await self.venue.place([closing]))
 
 

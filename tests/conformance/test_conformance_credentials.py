@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import structlog
 
-from opensqt.api.connector import Exchange, ExchangeConnectorSpec, Mode
+from opensqt.api.connector import Exchange, ExchangeConnectorSpec, MarketKind, Mode
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create
 from opensqt.connector.venue import Gap, Venue, VenueError
 from opensqt.engine.events import Remedy
-from tests.conformance.subject import SYMBOL, Follow, Subject, placed, refused
+from tests.conformance.subject import SYMBOL, SYMBOLS, Follow, Subject, placed, refused
 from tests.venues.faults import Fault, Operation
 from tests.venues.keys import NEXT, TRADER
 from tests.venues.refusals import Reason
@@ -47,7 +47,8 @@ async def test_a_wrong_key_is_named_and_a_new_one_taken_without_a_restart(
     await healthy(unopened, "Ready")
 
 
-async def test_a_key_that_may_not_trade(unopened: Venue, face: Face) -> None:
+@pytest.mark.spot
+async def test_a_key_that_may_not_trade(unopened: Venue, face: Face, market: MarketKind) -> None:
     face.key_becomes(TRADER, may_trade=False)
     await unopened.open()
     health = unopened.health()
@@ -55,7 +56,7 @@ async def test_a_key_that_may_not_trade(unopened: Venue, face: Face) -> None:
         assert health.ready, "in its demo it is known only when it trades"
     else:
         assert (health.ready, health.reason) == (False, "MissingPermission"), health
-    (rules,) = await unopened.symbols([SYMBOL])
+    (rules,) = await unopened.symbols([SYMBOLS[market]])
     subject = Subject(unopened.name, unopened, face, rules, face.core.last(face.btc))
     assert refused(await unopened.place([subject.order()])).remedy is Remedy.FIX_CREDENTIALS
     assert face.core.orders == {}

@@ -40,6 +40,7 @@ async def test_a_lost_answer_leads_to_a_look_up_which_tells_the_truth(
             assert error.value.failure.remedy is Remedy.UNKNOWN_ORDER
 
 
+@pytest.mark.spot
 async def test_an_order_whose_answer_was_lost_is_not_there_twice_when_it_is_sent_again(simulated: Subject) -> None:
     order = simulated.order()
     simulated.face.faults.next(Fault(Operation.PLACE, hang_up=True, carried_out=True))
@@ -56,12 +57,13 @@ async def test_an_order_that_never_arrived_is_taken_when_it_is_sent_again(simula
     assert len(simulated.face.core.open_orders()) == 1
 
 
+@pytest.mark.spot
 async def test_a_cancel_whose_answer_was_lost_is_in_doubt(simulated: Subject) -> None:
     order = simulated.order()
     placed(await simulated.venue.place([order]))
     simulated.face.faults.next(Fault(Operation.CANCEL, hang_up=True, carried_out=True))
-    assert refused(await simulated.venue.cancel(SYMBOL, [order.client_id])).remedy is Remedy.LOOK_UP
-    found, _ = await simulated.venue.order(SYMBOL, order.client_id)
+    assert refused(await simulated.venue.cancel(simulated.symbol, [order.client_id])).remedy is Remedy.LOOK_UP
+    found, _ = await simulated.venue.order(simulated.symbol, order.client_id)
     assert found.state is OrderState.CANCELLED
 
 
@@ -100,10 +102,11 @@ async def test_a_broken_stream_shows_gaps_and_goes_on(simulated: Subject, follow
     await _price_comes(simulated, stream, "50001.5")
 
 
+@pytest.mark.spot
 async def test_a_half_closed_stream_is_noticed_and_healed(
     impatient: None, simulated: Subject, following: Follow
 ) -> None:
-    face, stream = simulated.face, following(simulated.venue.watch_orders([SYMBOL]))
+    face, stream = simulated.face, following(simulated.venue.watch_orders([simulated.symbol]))
     await simulated.following_orders()
     face.freeze()
     await stream.until(lambda _: bool(stream.of(Gap)))

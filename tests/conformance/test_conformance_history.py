@@ -2,14 +2,18 @@
 
 from decimal import Decimal
 
-from tests.conformance.subject import SYMBOL, Subject, placed
+import pytest
+
+from opensqt.connector.venue import FundingPayment
+from tests.conformance.subject import SYMBOL, Follow, Subject, placed
 
 DAY_MS = 24 * 3600 * 1000
 
 
+@pytest.mark.spot
 async def test_candles_of_the_past_oldest_first(simulated: Subject) -> None:
     face = simulated.face
-    candles = await simulated.venue.klines(SYMBOL, "1m", 50)
+    candles = await simulated.venue.klines(simulated.symbol, "1m", 50)
     expected = face.core.candles[face.btc.id][-50:]
     assert [candle.open_time_us for candle in candles] == [row.open_ms * 1000 for row in expected]
     assert [(candle.open, candle.high, candle.low, candle.close, candle.volume) for candle in candles] == [
@@ -28,6 +32,24 @@ async def test_funding_that_was_paid_is_positive(simulated: Subject) -> None:
         (funding.amount, "USDT", funding.time_ms * 1000) for funding in (paid, earned)
     ]
     assert len({payment.funding_id for payment in payments}) == 2
+
+
+async def test_funding_is_asked_for_and_told_with_the_orders(
+    simulated: Subject, following: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opensqt.connector.ccxt_venue.funding.POLL_SECONDS", 0.05)
+    face, stream = simulated.face, following(simulated.venue.watch_orders([SYMBOL]))
+    await simulated.following_orders()
+    placed(await simulated.venue.place([simulated.order(None)]))
+    paid = face.core.fund(face.btc, Decimal("1.25"))
+    await stream.until(lambda _: bool(stream.of(FundingPayment)))
+    earned = face.core.fund(face.btc, Decimal("-0.5"))
+    # The same payment may be told again: it is counted once, by its id.
+    await stream.until(lambda _: len({payment.funding_id for payment in stream.of(FundingPayment)}) == 2)
+    told = {payment.funding_id: payment for payment in stream.of(FundingPayment)}
+    assert [(payment.amount, payment.time_us) for payment in told.values()] == [
+        (funding.amount, funding.time_ms * 1000) for funding in (paid, earned)
+    ]
 
 
 async def test_funding_is_no_fill(simulated: Subject) -> None:

@@ -12,18 +12,20 @@ from tests.venues.faults import Operation
 from tests.venues.refusals import Reason
 
 
+@pytest.mark.spot
 async def test_symbols_have_exact_rules(subject: Subject) -> None:
     rules = subject.rules
-    assert (rules.symbol, rules.base, rules.quote) == (SYMBOL, "BTC", "USDT")
+    assert (rules.symbol, rules.base, rules.quote) == (subject.symbol, "BTC", "USDT")
     assert rules.tick_size > 0
     assert rules.min_quantity % rules.lot_size == 0
     assert abs(rules.maker_fee) < Decimal("0.01")
-    assert rules.max_leverage >= 20
+    assert rules.max_leverage == 1 if subject.spot else rules.max_leverage >= 20
     every = await subject.venue.symbols([])
-    assert SYMBOL in {rule.symbol for rule in every}
-    assert all(rule.symbol.endswith("/USDT:USDT") for rule in every)
+    assert subject.symbol in {rule.symbol for rule in every}
+    assert all(rule.symbol.endswith("/USDT" if subject.spot else "/USDT:USDT") for rule in every)
 
 
+@pytest.mark.spot
 async def test_the_rules_are_what_the_exchange_holds_to(simulated: Subject) -> None:
     listing, rules = simulated.face.btc, simulated.rules
     assert (rules.tick_size, rules.lot_size, rules.min_quantity) == (listing.tick, listing.lot, listing.min_quantity)
@@ -46,6 +48,7 @@ async def test_an_unknown_symbol_is_named(subject: Subject) -> None:
     assert error.value.failure.remedy is Remedy.FIX_REQUEST
 
 
+@pytest.mark.spot
 async def test_the_account_tells_equity_and_free_margin_apart(subject: Subject) -> None:
     before = await subject.venue.account()
     assert before.currency == "USDT"

@@ -10,27 +10,29 @@ from opensqt.engine.events import OrderState, Remedy
 from tests.conformance.subject import SYMBOL, Subject, placed, refused
 
 
+@pytest.mark.spot
 async def test_an_order_rests_is_looked_up_and_cancelled(subject: Subject) -> None:
     order = subject.order()
     first = placed(await subject.venue.place([order]))
     assert (first.state, first.filled, first.client_id) == (OrderState.OPEN, Decimal(0), order.client_id)
-    found, fills = await subject.venue.order(SYMBOL, order.client_id)
+    found, fills = await subject.venue.order(subject.symbol, order.client_id)
     assert (found.client_id, found.venue_id, found.state) == (order.client_id, first.venue_id, OrderState.OPEN)
     assert (found.side, found.price, found.quantity) == (order.side, order.price, order.quantity)
     assert (found.time_in_force, found.reduce_only, fills) == (TimeInForce.POST_ONLY, False, [])
-    assert order.client_id in {other.client_id for other in await subject.venue.open_orders(SYMBOL)}
-    cancelled = placed(await subject.venue.cancel(SYMBOL, [order.client_id]))
+    assert order.client_id in {other.client_id for other in await subject.venue.open_orders(subject.symbol)}
+    cancelled = placed(await subject.venue.cancel(subject.symbol, [order.client_id]))
     assert (cancelled.state, cancelled.filled) == (OrderState.CANCELLED, Decimal(0))
-    assert order.client_id not in {other.client_id for other in await subject.venue.open_orders(SYMBOL)}
-    again, _ = await subject.venue.order(SYMBOL, order.client_id)
+    assert order.client_id not in {other.client_id for other in await subject.venue.open_orders(subject.symbol)}
+    again, _ = await subject.venue.order(subject.symbol, order.client_id)
     assert again.state is OrderState.CANCELLED
 
 
+@pytest.mark.spot
 async def test_an_unknown_order_is_unknown(subject: Subject) -> None:
     with pytest.raises(VenueError) as error:
-        await subject.venue.order(SYMBOL, subject.new_id())
+        await subject.venue.order(subject.symbol, subject.new_id())
     assert error.value.failure.remedy is Remedy.UNKNOWN_ORDER
-    assert refused(await subject.venue.cancel(SYMBOL, [subject.new_id()])).remedy is Remedy.UNKNOWN_ORDER
+    assert refused(await subject.venue.cancel(subject.symbol, [subject.new_id()])).remedy is Remedy.UNKNOWN_ORDER
 
 
 async def test_a_market_order_is_filled_and_its_fills_add_up(subject: Subject) -> None:
@@ -53,6 +55,7 @@ async def test_a_market_order_is_filled_and_its_fills_add_up(subject: Subject) -
     assert flat.quantity == 0
 
 
+@pytest.mark.spot
 async def test_a_batch_is_answered_item_by_item(subject: Subject) -> None:
     limit = min(subject.venue.capabilities.place_batch_limit, 5)
     orders = [subject.order(f"0.9{number}") for number in range(limit - 1)]
@@ -61,7 +64,7 @@ async def test_a_batch_is_answered_item_by_item(subject: Subject) -> None:
     assert isinstance(results[1], Failure), results[1]
     kept = [result for result in results if isinstance(result, VenueOrder)]
     assert [result.client_id for result in kept] == [order.client_id for order in orders]
-    cancelled = await subject.venue.cancel(SYMBOL, [orders[0].client_id, subject.new_id(), orders[1].client_id])
+    cancelled = await subject.venue.cancel(subject.symbol, [orders[0].client_id, subject.new_id(), orders[1].client_id])
     assert [getattr(result, "client_id", None) for result in cancelled] == [
         orders[0].client_id,
         None,
@@ -70,15 +73,17 @@ async def test_a_batch_is_answered_item_by_item(subject: Subject) -> None:
     assert refused(cancelled[1:2]).remedy is Remedy.UNKNOWN_ORDER
 
 
+@pytest.mark.spot
 async def test_a_client_id_is_refused_while_its_order_is_open(subject: Subject) -> None:
     order = subject.order()
     placed(await subject.venue.place([order]))
     again = subject.order("0.96", client_id=order.client_id)
     assert refused(await subject.venue.place([again])).remedy is Remedy.DUPLICATE
-    found, _ = await subject.venue.order(SYMBOL, order.client_id)
+    found, _ = await subject.venue.order(subject.symbol, order.client_id)
     assert found.price == order.price, "the first order is what it was"
 
 
+@pytest.mark.spot
 async def test_a_post_only_order_that_would_take_says_so(subject: Subject) -> None:
     """At once, or by an order that has been ended when it is looked up."""
     order = subject.order("1.01")
@@ -97,6 +102,7 @@ async def test_a_reduce_only_order_without_a_position_is_refused(subject: Subjec
     assert refused(await subject.venue.place([order])).remedy is Remedy.FIX_REQUEST
 
 
+@pytest.mark.spot
 async def test_an_immediate_order_that_finds_nothing_ends(subject: Subject) -> None:
     order = subject.order(force=TimeInForce.IOC)
     (result,) = await subject.venue.place([order])

@@ -54,6 +54,7 @@ async def test_too_little_margin(simulated: Subject) -> None:
     assert failure.remedy is Remedy.INSUFFICIENT_MARGIN
 
 
+@pytest.mark.spot
 async def test_too_little_value(simulated: Subject) -> None:
     if not simulated.rules.min_notional:
         pytest.skip(f"{simulated.name} has no least value, the least quantity is all")
@@ -97,27 +98,30 @@ async def test_more_orders_than_fit_are_refused_before_they_are_sent(simulated: 
     assert simulated.face.sent(Operation.PLACE) == []
 
 
+@pytest.mark.spot
 async def test_the_largest_batch_is_taken(simulated: Subject) -> None:
     limit = simulated.venue.capabilities.place_batch_limit
     orders = [simulated.order() for _ in range(limit)]
     results = await simulated.venue.place(orders)
     assert [getattr(result, "client_id", result) for result in results] == [order.client_id for order in orders]
-    assert len(await simulated.venue.open_orders(SYMBOL)) == limit
+    assert len(await simulated.venue.open_orders(simulated.symbol)) == limit
     most = simulated.venue.capabilities.cancel_batch_limit
-    cancelled = await simulated.venue.cancel(SYMBOL, [order.client_id for order in orders[:most]])
+    cancelled = await simulated.venue.cancel(simulated.symbol, [order.client_id for order in orders[:most]])
     assert not [result for result in cancelled if isinstance(result, Failure)]
     assert len(simulated.face.core.open_orders()) == max(0, limit - most)
 
 
+@pytest.mark.spot
 async def test_every_open_order_is_listed_whatever_the_pages_are(simulated: Subject) -> None:
     face = simulated.face
     for number in range(130):
         face.core.place(face.intent(f"o{number}", simulated.near("0.9"), simulated.quantity))
     face.core.take_changes()
-    listed = await simulated.venue.open_orders(SYMBOL)
+    listed = await simulated.venue.open_orders(simulated.symbol)
     assert {order.client_id for order in listed} == {f"o{number}" for number in range(130)}
 
 
+@pytest.mark.spot
 async def test_every_fill_is_read_whatever_the_pages_are(simulated: Subject) -> None:
     face, count = simulated.face, 230
     order = simulated.order(quantity=simulated.quantity * count)
@@ -127,19 +131,20 @@ async def test_every_fill_is_read_whatever_the_pages_are(simulated: Subject) -> 
     day_ms = 24 * 3600 * 1000
     face.core.spread_trades(12 * day_ms)
     since_us = (face.core.now_ms() - 13 * day_ms) * 1000
-    fills = await simulated.venue.fills(SYMBOL, since_us)
+    fills = await simulated.venue.fills(simulated.symbol, since_us)
     assert len({fill.trade_id for fill in fills}) == count
     assert [fill.time_us for fill in fills] == sorted(fill.time_us for fill in fills)
     assert {fill.client_id for fill in fills} == {order.client_id}
 
 
+@pytest.mark.spot
 async def test_fills_of_orders_that_an_earlier_process_has_placed(simulated: Subject) -> None:
     """Some exchanges' trades carry no client id: the order is looked up by its number."""
     order = simulated.order()
     placed(await simulated.venue.place([order]))
     trade = await simulated.face.fill(order.client_id, order.quantity, tell=False)
     simulated.venue._fills._client_ids.clear()  # type: ignore[attr-defined] # what a new process knows
-    (fill,) = await simulated.venue.fills(SYMBOL, trade.time_ms * 1000)
+    (fill,) = await simulated.venue.fills(simulated.symbol, trade.time_ms * 1000)
     assert fill.client_id == order.client_id
 
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from opensqt.connector.venue import Account, Kline, Position, Price, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import OrderState
@@ -20,22 +22,24 @@ async def test_prices(subject: Subject, following: Follow) -> None:
     assert price.bid <= price.last <= price.ask
 
 
+@pytest.mark.spot
 async def test_every_price_that_comes_is_the_last_one(simulated: Subject, following: Follow) -> None:
-    stream = following(simulated.venue.watch_prices([SYMBOL]))
+    stream = following(simulated.venue.watch_prices([simulated.symbol]))
     await simulated.face.until(lambda: simulated.face.subscribed("icker"))
     for price in ("50000.5", "50001", "50002.5"):
         await simulated.face.price(price)
         await stream.until(lambda _: [told.last for told in stream.of(Price)][-1:] == [Decimal(price)])  # noqa: B023
 
 
+@pytest.mark.spot
 async def test_an_orders_life(subject: Subject, following: Follow) -> None:
     """Placed and cancelled; and a trade, with the fills that add up."""
-    stream = following(subject.venue.watch_orders([SYMBOL]))
+    stream = following(subject.venue.watch_orders([subject.symbol]))
     await subject.following_orders()
-    resting, taking = subject.order(), subject.order(None)
+    resting, taking = subject.order(), subject.taking()
     placed(await subject.venue.place([resting]))
     await stream.until(lambda _: _states(stream, resting.client_id)[-1:] == [OrderState.OPEN])
-    placed(await subject.venue.cancel(SYMBOL, [resting.client_id]))
+    placed(await subject.venue.cancel(subject.symbol, [resting.client_id]))
     await stream.until(lambda _: _states(stream, resting.client_id)[-1:] == [OrderState.CANCELLED])
     placed(await subject.venue.place([taking]))
     await stream.until(lambda _: _filled(stream, taking.client_id) == taking.quantity)
@@ -45,12 +49,13 @@ async def test_an_orders_life(subject: Subject, following: Follow) -> None:
         taking.client_id,
         OrderSide.BUY,
         False,
-        "USDT",
+        subject.fee_currency(OrderSide.BUY),
     )
 
 
+@pytest.mark.spot
 async def test_partial_fills_are_told_with_their_fees(simulated: Subject, following: Follow) -> None:
-    stream = following(simulated.venue.watch_orders([SYMBOL]))
+    stream = following(simulated.venue.watch_orders([simulated.symbol]))
     await simulated.following_orders()
     order = simulated.order("0.98", quantity=simulated.quantity * 10)
     placed(await simulated.venue.place([order]))
@@ -63,7 +68,9 @@ async def test_partial_fills_are_told_with_their_fees(simulated: Subject, follow
     fills = stream.of(VenueFill)
     assert [fill.quantity for fill in fills] == parts
     assert len({fill.trade_id for fill in fills}) == 2
-    assert [fill.fee for fill in fills] == [part * order.price * simulated.face.btc.maker_fee for part in parts]
+    price = Decimal(1) if simulated.spot else order.price
+    assert [fill.fee for fill in fills] == [part * price * simulated.face.btc.maker_fee for part in parts]
+    assert {fill.fee_currency for fill in fills} == {simulated.fee_currency(OrderSide.BUY)}
     assert all(fill.maker and fill.price == order.price for fill in fills)
     orders = [told for told in stream.of(VenueOrder) if told.client_id == order.client_id]
     assert [told.filled for told in orders] == sorted(told.filled for told in orders)
@@ -73,13 +80,14 @@ async def test_partial_fills_are_told_with_their_fees(simulated: Subject, follow
     ], "the stream and the look-up say the same"
 
 
+@pytest.mark.spot
 async def test_a_partly_filled_order_that_is_cancelled_keeps_its_fill(simulated: Subject, following: Follow) -> None:
-    stream = following(simulated.venue.watch_orders([SYMBOL]))
+    stream = following(simulated.venue.watch_orders([simulated.symbol]))
     await simulated.following_orders()
     order = simulated.order("0.98", quantity=simulated.quantity * 3)
     placed(await simulated.venue.place([order]))
     await simulated.face.fill(order.client_id, simulated.quantity)
-    cancelled = placed(await simulated.venue.cancel(SYMBOL, [order.client_id]))
+    cancelled = placed(await simulated.venue.cancel(simulated.symbol, [order.client_id]))
     assert (cancelled.state, cancelled.filled) == (OrderState.CANCELLED, simulated.quantity)
     await stream.until(lambda _: _states(stream, order.client_id)[-1:] == [OrderState.CANCELLED])
     await stream.until(lambda _: _filled(stream, order.client_id) == simulated.quantity)
@@ -98,18 +106,20 @@ async def test_a_position_from_its_begin_to_its_end(subject: Subject, following:
     await stream.until(lambda _: [held.quantity for held in stream.of(Position)][-1:] == [Decimal(0)])
 
 
+@pytest.mark.spot
 async def test_the_account_starts_with_what_it_is_and_follows(subject: Subject, following: Follow) -> None:
     stream = following(subject.venue.watch_account())
     await stream.until(lambda _: bool(stream.of(Account)))
     await subject.following_account()
     first = stream.of(Account)[0]
-    opening = subject.order(None)
+    opening = subject.taking()
     placed(await subject.venue.place([opening]))
     await stream.until(lambda _: stream.of(Account)[-1].wallet_balance != first.wallet_balance)
 
 
+@pytest.mark.spot
 async def test_candles_are_told_once_more_when_they_are_closed(simulated: Subject, following: Follow) -> None:
-    stream = following(simulated.venue.watch_klines([SYMBOL], "1m"))
+    stream = following(simulated.venue.watch_klines([simulated.symbol], "1m"))
     face = simulated.face
     await face.until(lambda: any(word in str(face.heard) for word in ("kline", "candle")))
     await face.until(lambda: any(face.subscribed(word) for word in ("kline", "candle")))

@@ -11,7 +11,7 @@ from opensqt.connector.paper.orders import PaperOrder
 from opensqt.connector.venue import Failure, NewOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState, Remedy
-from opensqt.engine.market import from_money, to_money
+from opensqt.engine.market import DUST, from_money, to_money
 from tests.venues.listing import Candle, Ended, Force, Funding, Intent, Listing, Order, Trade
 from tests.venues.matching import PartialMatching
 from tests.venues.refusals import Reason, RefusalError
@@ -56,6 +56,18 @@ Change = OrderChanged | AccountChanged | PriceChanged | CandleChanged
 
 
 @dataclass(frozen=True)
+class Coin:
+    """`locked` is in open orders."""
+
+    total: Decimal
+    locked: Decimal
+
+    @property
+    def free(self) -> Decimal:
+        return self.total - self.locked
+
+
+@dataclass(frozen=True)
 class PositionView:
     """Signed quantity in base currency."""
 
@@ -96,7 +108,7 @@ class Core:
         self.isolated = False
         self.candles: dict[str, list[Candle]] = {}
         for listing in listings:
-            self.holding(listing).leverage = 10
+            self.holding(listing).leverage = 1 if listing.spot else 10
             self._seed_candles(listing)
             self.matching.play(listing.symbol, self._ticks(listing, listing.price), self._now_us())
 
@@ -246,6 +258,18 @@ class Core:
     def available(self) -> Decimal:
         return max(Decimal(0), from_money(self.matching.account.available))
 
+    def coins(self) -> dict[str, "Coin"]:
+        """What a spot wallet has of each coin."""
+        holdings = [self.holding(listing) for listing in self.listings.values() if listing.spot]
+        locked = from_money(sum(holding.taken for holding in holdings))
+        coins = {"USDT": Coin(self.wallet, locked)}
+        for holding in holdings:
+            instrument = holding.instrument
+            total = (holding.lots + Decimal(holding.dust) / DUST) * instrument.lot_size
+            if total:
+                coins[instrument.base] = Coin(total, holding.lots_on_sale * instrument.lot_size)
+        return coins
+
     def take_changes(self) -> list[Change]:
         changes, self.changes = self.changes, []
         return changes
@@ -254,6 +278,8 @@ class Core:
 
     def _check(self, intent: Intent) -> None:
         listing = intent.listing
+        if listing.spot and intent.reduce_only:
+            raise RefusalError(Reason.BAD_PARAMETER, "there is no reduce-only on spot")
         if self.hedged:
             raise RefusalError(Reason.POSITION_MODE, "the account holds long and short positions apart")
         if intent.client_id and self._used(intent.client_id):
@@ -307,11 +333,20 @@ class Core:
             order = self.orders[int(fill.client_id)]
             quantity, price = fill.lots * order.listing.lot, fill.price * order.listing.tick
             order.cost += quantity * price
-            order.fee += from_money(fill.fee)
+            fee = fill.to_venue().fee
+            order.fee += fee
             order.updated_ms = self.now_ms()
             before = sum((trade.quantity for trade in self.trades if trade.order is order), Decimal(0))
             trade = Trade(
-                fill.trade, order, price, quantity, before + quantity, from_money(fill.fee), fill.maker, self.now_ms()
+                fill.trade,
+                order,
+                price,
+                quantity,
+                before + quantity,
+                fee,
+                order.fee_currency,
+                fill.maker,
+                self.now_ms(),
             )
             self.trades.append(trade)
             self.changes.append(OrderChanged(order, trade))
@@ -323,7 +358,10 @@ class Core:
             if key not in traded or order.ended is not None:
                 order.updated_ms = self.now_ms()
                 self.changes.append(OrderChanged(order))
-        self.changes += [AccountChanged(self._by_symbol(symbol)) for symbol in sorted(done.traded)]
+        changed = set(done.traded)
+        if done.placed or done.changed:  # an open order locks coins
+            changed |= {listing.symbol for listing in self.listings.values() if listing.spot}
+        self.changes += [AccountChanged(self._by_symbol(symbol)) for symbol in sorted(changed)]
 
     def _by_symbol(self, symbol: str) -> Listing:
         return next(listing for listing in self.listings.values() if listing.symbol == symbol)

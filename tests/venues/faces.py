@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from opensqt.api.connector import Exchange
+from opensqt.api.connector import Exchange, MarketKind
 from tests.venues.binance.face import BinanceFace
 from tests.venues.bitget.face import BitgetFace
 from tests.venues.bybit.face import BybitFace
@@ -17,3 +17,10 @@ FACES: dict[Exchange, Callable[[], Face]] = {
     Exchange.GATE: GateFace,
     Exchange.BITGET: BitgetFace,
 }
+SPOT_FACES: dict[Exchange, Callable[[], Face]] = {
+    Exchange.BYBIT: lambda: BybitFace(MarketKind.SPOT),
+}
+
+
+def face_of(exchange: Exchange, market: MarketKind) -> Face:
+    return (FACES if market is MarketKind.PERPETUAL else SPOT_FACES)[exchange]()

@@ -1,4 +1,4 @@
-"""A perpetual as an exchange lists it, in base currency; what an order and a trade of it are."""
+"""A market as an exchange lists it, in base currency; what an order and a trade of it are."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,10 +27,11 @@ class Listing:
     max_leverage: int = 100
     price: Decimal = Decimal(50_000)
     quote: str = "USDT"
+    spot: bool = False
 
     @property
     def symbol(self) -> str:
-        return f"{self.base}/{self.quote}:{self.quote}"
+        return f"{self.base}/{self.quote}" + ("" if self.spot else f":{self.quote}")
 
     def instrument(self) -> Instrument:
         return Instrument(
@@ -120,6 +121,11 @@ class Order:
         return self.cost / self.filled if self.filled else Decimal(0)
 
     @property
+    def fee_currency(self) -> str:
+        """On spot what is bought pays, or what it is sold for."""
+        return self.listing.base if self.listing.spot and self.buy else self.listing.quote
+
+    @property
     def open(self) -> bool:
         return self.paper.state is OrderState.OPEN
 
@@ -134,7 +140,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Trade:
-    """`filled` is what the order had been filled in all after it; `fee` is positive where paid."""
+    """`filled` is what the order had been filled in all after it; `fee` is positive where paid, in `currency`."""
 
     number: int
     order: Order
@@ -142,6 +148,7 @@ class Trade:
     quantity: Decimal
     filled: Decimal
     fee: Decimal
+    currency: str
     maker: bool
     time_ms: int
 

@@ -2,8 +2,7 @@
 
 from opensqt.connector.paper.account import Holding
 from opensqt.connector.paper.matching import NOTHING_LEFT, Matching
-from opensqt.connector.paper.orders import PaperFill, PaperOrder
-from opensqt.engine.actions import OrderSide
+from opensqt.connector.paper.orders import PaperOrder
 from opensqt.engine.events import OrderState
 
 
@@ -29,7 +28,6 @@ class PartialMatching(Matching):
             self._most = None
 
     def _trade(self, order: PaperOrder, holding: Holding, price: int, rate: int, *, maker: bool) -> None:
-        instrument = order.instrument
         left = order.lots - order.filled
         lots = min(left, holding.reducible(order.side)) if order.reduce_only else left
         if self._most is not None:
@@ -39,26 +37,5 @@ class PartialMatching(Matching):
             order.state = OrderState.FILLED
         elif self._most is None:
             order.state, order.reason = OrderState.EXPIRED, NOTHING_LEFT
-        if not lots:
-            return
-        fee = instrument.fee(price, lots, rate)
-        self.trades += 1
-        fill = PaperFill(
-            instrument, order.client_id, self.trades, order.side, price, lots, fee, maker, self.time_us, self.step
-        )
-        self.account.balance += holding.trade(order.side, price, lots) - fee
-        self.account.changed()
-        self.changes.fills.append(fill)
-        self.changes.updates.append(fill.to_venue())
-        self.changes.traded.add(instrument.symbol)
-
-    def _reserve(self, order: PaperOrder, sign: int) -> None:
-        if order.reduce_only or order.price is None:
-            return
-        holding = self.account.holdings[order.instrument.symbol]
-        value = sign * order.price * (order.lots - order.filled)
-        if order.side is OrderSide.BUY:
-            holding.buys += value
-        else:
-            holding.sells += value
-        self.account.reserved(holding.recount())
+        if lots:
+            self._record(order, holding, price, lots, rate, maker=maker)

@@ -37,6 +37,16 @@ class Mode(StrEnum):
     LIVE = "Live"
 
 
+class MarketKind(StrEnum):
+    PERPETUAL = "Perpetual"
+    SPOT = "Spot"
+
+    @classmethod
+    def of(cls, symbol: str) -> "MarketKind":
+        """Of a symbol in ccxt's unified form."""
+        return cls.PERPETUAL if ":" in symbol else cls.SPOT
+
+
 CREDENTIAL_REASONS = frozenset({"WrongCredentials", "MissingPermission", "WithdrawalPermission", "AddressNotAllowed"})
 """Reasons of a connector that is not ready for which `CredentialsValid` is False."""
 
@@ -287,6 +297,12 @@ class ExchangeConnectorSpec(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         immutable("exchange", "create another connector"),
         immutable("mode", "the bots' journals speak of the other account; create another connector"),
+        immutable("market", "create another connector"),
+        Rule(
+            "self.exchange != 'paper' || self.market == 'Perpetual'",
+            "the paper exchange plays both: its markets' symbols say which",
+            ".market",
+        ),
         Rule(
             "(self.exchange == 'paper') == has(self.paper)",
             "paper must be set for exchange paper, and only there",
@@ -308,6 +324,10 @@ class ExchangeConnectorSpec(Model):
     mode: Mode = Field(
         default=Mode.DEMO, description="Demo is the exchange's demo or test network; Live is real money."
     )
+    market: MarketKind = Field(
+        default=MarketKind.PERPETUAL,
+        description="What is traded at a real exchange: linear perpetuals in USDT, or spot against USDT.",
+    )
     acknowledge_live_trading: Boolean = Field(default=False, description="Must be true where mode is Live.")
     credentials_secret_ref: SecretRef | None = Field(
         default=None, description="Secret with the keys apiKey, apiSecret and, for Bitget and OKX, passphrase."
@@ -328,6 +348,8 @@ class ExchangeConnectorSpec(Model):
     def _consistent(self) -> Self:
         if (self.exchange is Exchange.PAPER) != (self.paper is not None):
             raise ValueError("paper must be set for exchange paper, and only there")
+        if self.exchange is Exchange.PAPER and self.market is not MarketKind.PERPETUAL:
+            raise ValueError("the paper exchange plays both: its markets' symbols say which", ".market")
         if self.exchange is not Exchange.PAPER and self.credentials_secret_ref is None:
             raise ValueError("credentialsSecretRef is required for a real exchange")
         if self.mode is Mode.LIVE and not self.acknowledge_live_trading:

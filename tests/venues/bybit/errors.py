@@ -33,3 +33,16 @@ CODES: dict[Reason, tuple[int, int, str]] = {
     Reason.MAINTENANCE: (200, 110066, "Trading is currently not allowed."),
     Reason.BUSY: (200, 10000, "Server Timeout"),
 }
+SPOT_CODES = CODES | {
+    Reason.INSUFFICIENT_MARGIN: (200, 170131, "Insufficient balance."),
+    Reason.MIN_NOTIONAL: (200, 170140, "Order value exceeded lower limit."),
+    Reason.MIN_QUANTITY: (200, 170136, "Order quantity exceeded lower limit."),
+    Reason.PRICE_PRECISION: (200, 170134, "Order price has too many decimals."),
+    Reason.QUANTITY_PRECISION: (200, 170137, "Order quantity has too many decimals."),
+    Reason.DUPLICATE: (200, 170141, "Duplicate clientOrderId."),
+    Reason.UNKNOWN_ORDER: (200, 170213, "Order does not exist."),
+    Reason.NOT_CANCELLABLE: (200, 170213, "Order does not exist."),
+    Reason.UNKNOWN_SYMBOL: (200, 170121, "Invalid symbol."),
+    Reason.BUSY: (200, 170007, "Timeout waiting for response from backend server."),
+}
+"""Where spot has codes of its own."""

@@ -1,4 +1,6 @@
-"""Bybit linear perpetuals on loopback, unified account, one-way mode, cross margin. bybit-exchange.github.io/docs/v5.
+"""Bybit on loopback, unified account: linear perpetuals in one-way mode and cross margin, or spot without borrowing.
+
+bybit-exchange.github.io/docs/v5.
 
 What it does as documented and a bot could stumble over: placing and cancelling answer with ids alone; a crossing
 post-only order is taken and cancelled a moment later; a refused item of a batch is told beside the items; setting the
@@ -13,9 +15,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from opensqt.api.connector import Exchange
+from opensqt.api.connector import Exchange, MarketKind
 from tests.venues.bybit import errors, records
-from tests.venues.bybit.streams import DCP, Streams
+from tests.venues.bybit.streams import Streams
 from tests.venues.core import Change, Core
 from tests.venues.faults import Operation
 from tests.venues.keys import Key
@@ -31,7 +33,13 @@ LISTINGS = (
     Listing("BTCUSDT", "BTC", Decimal("0.1"), Decimal("0.001"), Decimal(5), Decimal("0.001"), Decimal(1190)),
     Listing("ETHUSDT", "ETH", Decimal("0.01"), Decimal("0.01"), Decimal(5), Decimal("0.01"), price=Decimal(3000)),
 )
-BATCH = 20
+SPOT_LISTINGS = (
+    Listing("BTCUSDT", "BTC", Decimal("0.01"), Decimal("0.000001"), Decimal(5), Decimal("0.000048"), Decimal("71.7"),
+            maker_fee=Decimal("0.001"), taker_fee=Decimal("0.001"), max_leverage=1, spot=True),
+    Listing("ETHUSDT", "ETH", Decimal("0.01"), Decimal("0.00001"), Decimal(5), Decimal("0.00062"), Decimal("1229.2"),
+            maker_fee=Decimal("0.001"), taker_fee=Decimal("0.001"), max_leverage=1, price=Decimal(3000), spot=True),
+)  # fmt: skip
+BATCH = {"linear": 20, "spot": 10}
 CLOSED_KEPT = 500
 EXECUTIONS_SPAN_MS = 7 * 24 * 3600 * 1000
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
@@ -48,9 +56,13 @@ class Batch:
 class BybitFace(Face):
     exchange: ClassVar[Exchange] = Exchange.BYBIT
 
-    def __init__(self) -> None:
-        super().__init__(Core(LISTINGS, late_post_only=True), limit=600)
-        self.streams = Streams(self.core, self.keys)
+    def __init__(self, market: MarketKind = MarketKind.PERPETUAL) -> None:
+        spot = market is MarketKind.SPOT
+        super().__init__(Core(SPOT_LISTINGS if spot else LISTINGS, late_post_only=True), limit=600)
+        self.category = "spot" if spot else "linear"
+        self.product, self.dcp_topic = ("SPOT", "dcp.spot") if spot else ("DERIVATIVES", "dcp.future")
+        self.codes = errors.SPOT_CODES if spot else errors.CODES
+        self.streams = Streams(self.core, self.keys, self.category)
         self.dcp_enabled = True
 
     def routes(self) -> Iterable[Route]:
@@ -102,7 +114,7 @@ class BybitFace(Face):
         return answer
 
     def refusal(self, call: Call, refusal: RefusalError) -> tuple[int, Any]:
-        status, code, message = errors.CODES[refusal.reason]
+        status, code, message = self.codes[refusal.reason]
         return status, {"retCode": code, "retMsg": message, "result": {}, "retExtInfo": {}, "time": self.core.now_ms()}
 
     def rate_headers(self, call: Call) -> dict[str, str]:
@@ -117,18 +129,18 @@ class BybitFace(Face):
 
     async def opened(self, connection: Connection) -> bool:
         self.streams.keys = self.keys
-        return connection.path in {"/v5/private", "/v5/public/linear"}
+        return connection.path in {"/v5/private", f"/v5/public/{self.category}"}
 
     async def said(self, connection: Connection, text: str) -> None:
         await self.streams.said(connection, text)
-        if DCP in connection.topics:
-            self.dead_man.stop("DERIVATIVES")
+        if self.dcp_topic in connection.topics:
+            self.dead_man.stop(self.product)
 
     def gone(self, connection: Connection) -> None:
         """The count starts when the last private WebSocket that has subscribed to its topic has ended."""
-        if DCP in connection.topics and self.dcp_enabled and not self.subscribed(DCP):
-            seconds = self.dead_man.set_to.get("DERIVATIVES", 10)
-            self.dead_man.set("DERIVATIVES", seconds, lambda: self.core.cancel_all(None, Ended.DEAD_MAN))
+        if self.dcp_topic in connection.topics and self.dcp_enabled and not self.subscribed(self.dcp_topic):
+            seconds = self.dead_man.set_to.get(self.product, 10)
+            self.dead_man.set(self.product, seconds, lambda: self.core.cancel_all(None, Ended.DEAD_MAN))
 
     def news(self, connection: Connection, change: Change) -> Iterable[Any]:
         return self.streams.news(connection, change)
@@ -140,15 +152,15 @@ class BybitFace(Face):
         return {"timeSecond": str(now_ms // 1000), "timeNano": str(now_ms * 1_000_000)}
 
     def _instruments(self, call: Call) -> Any:
-        listings = self.core.listings.values() if _category(call) == "linear" else ()
-        return _page([records.instrument(listing) for listing in listings])
+        listings = self.core.listings.values() if _category(call) == self.category else ()
+        return self._page([records.instrument(listing) for listing in listings])
 
     def _candles(self, call: Call) -> Any:
         listing = self._listing(call)
         start, end = call.count_of("start", 0), call.count_of("end", 2**62)
         rows = [row for row in self.core.candles[listing.id] if start <= row.open_ms <= end]
         newest = rows[::-1][: call.count_of("limit", 200)]
-        return {"category": "linear", "symbol": listing.id, "list": [records.candle(row) for row in newest]}
+        return {"category": self.category, "symbol": listing.id, "list": [records.candle(row) for row in newest]}
 
     def _tickers(self, call: Call) -> Any:
         listings = [self._listing(call)] if "symbol" in call.params else list(self.core.listings.values())
@@ -159,7 +171,8 @@ class BybitFace(Face):
     def _query_api(self, call: Call) -> Any:
         key = self.authenticate(call)
         permissions = {
-            "ContractTrade": ["Order", "Position"] if key.may_trade else [], "Spot": [],
+            "ContractTrade": ["Order", "Position"] if key.may_trade and self.category == "linear" else [],
+            "Spot": ["SpotTrade"] if key.may_trade and self.category == "spot" else [],
             "Wallet": ["AccountTransfer", "Withdraw"] if key.may_withdraw else [], "Options": [], "Derivatives": [],
             "CopyTrading": [], "BlockTrade": [], "Exchange": [], "NFT": [], "Affiliate": [],
         }  # fmt: skip
@@ -170,25 +183,31 @@ class BybitFace(Face):
     def _balance(self, call: Call) -> Any:
         if call.text_of("accountType") != "UNIFIED":
             raise RefusalError(Reason.BAD_PARAMETER, "accountType only support UNIFIED.")
-        return {"list": [records.wallet(self.core)]}
+        return {"list": [records.wallet(self.core, spot=self.category == "spot")]}
 
     def _fees(self, call: Call) -> Any:
         listing = self._listing(call)
         rates = {"makerFeeRate": plain(listing.maker_fee), "takerFeeRate": plain(listing.taker_fee)}
-        return {"category": "linear", "list": [{"symbol": listing.id, "baseCoin": "", **rates}]}
+        return {"category": self.category, "list": [{"symbol": listing.id, "baseCoin": "", **rates}]}
 
     def _positions(self, call: Call) -> Any:
         if "symbol" not in call.params and "settleCoin" not in call.params:
             raise RefusalError(Reason.BAD_PARAMETER, "symbol or settleCoin")
+        self._only_linear()
         listings = [self._listing(call)] if call.text_of("symbol") else list(self.core.listings.values())
         shown = [records.position(self.core.position(listing), self.core.now_ms()) for listing in listings]
         if not call.text_of("symbol"):
             shown = [position for position in shown if position["side"]]
         if self.core.hedged:
             shown = [position | {"positionIdx": index, "size": "0"} for position in shown for index in (1, 2)]
-        return _page(shown)
+        return self._page(shown)
+
+    def _only_linear(self) -> None:
+        if self.category != "linear":
+            raise RefusalError(Reason.BAD_PARAMETER, "category only support linear or option")
 
     def _set_leverage(self, call: Call) -> Any:
+        self._only_linear()
         listing, leverage = self._listing(call), call.text_of("buyLeverage")
         if leverage != call.text_of("sellLeverage") or not leverage:
             raise RefusalError(Reason.BAD_PARAMETER, "buy leverage must equal sell leverage")
@@ -207,23 +226,23 @@ class BybitFace(Face):
         return _ids(self.core.place(self._intent(call.params)))
 
     def _place_batch(self, call: Call) -> Any:
-        return self._batch(call, lambda item: self.core.place(self._intent(item | {"category": "linear"})))
+        return self._batch(call, lambda item: self.core.place(self._intent(item | {"category": _category(call)})))
 
     def _batch(self, call: Call, carry_out: Any) -> Batch:
-        _category(call)
+        category = _category(call)
         requests = call.params.get("request") or []
-        if not 1 <= len(requests) <= BATCH:
+        if not 1 <= len(requests) <= BATCH.get(category, 0):
             raise RefusalError(Reason.BATCH_TOO_LONG)
         items: list[Json] = []
         codes: list[Json] = []
         for item in requests:
-            shown = {"category": "linear", "symbol": item.get("symbol", ""), "orderId": item.get("orderId", ""),
+            shown = {"category": category, "symbol": item.get("symbol", ""), "orderId": item.get("orderId", ""),
                      "orderLinkId": item.get("orderLinkId", ""), "createAt": ""}  # fmt: skip
             try:
                 items.append(shown | _ids(carry_out(item)))
                 codes.append({"code": 0, "msg": "OK"})
             except RefusalError as refusal:
-                _, code, message = errors.CODES[refusal.reason]
+                _, code, message = self.codes[refusal.reason]
                 items.append(shown)
                 codes.append({"code": code, "msg": message})
         return Batch(items, codes)
@@ -232,12 +251,14 @@ class BybitFace(Face):
         limit = params.get("orderType") == "Limit"
         client_id = str(params.get("orderLinkId") or "")
         force = str(params.get("timeInForce") or ("GTC" if limit else "IOC"))
-        if params.get("category") != "linear" or params.get("side") not in {"Buy", "Sell"}:
+        if params.get("category") != self.category or params.get("side") not in {"Buy", "Sell"}:
             raise RefusalError(Reason.BAD_PARAMETER, "category or side")
         if params.get("orderType") not in {"Limit", "Market"} or force not in records.FORCES:
             raise RefusalError(Reason.BAD_PARAMETER, "orderType or timeInForce")
         if client_id and not _CLIENT_ID.fullmatch(client_id):
             raise RefusalError(Reason.BAD_PARAMETER, "orderLinkId")
+        if self.category == "spot":
+            _check_spot(params, limit=limit)
         if int(params.get("positionIdx", 0)) != 0:
             raise RefusalError(Reason.POSITION_MODE)
         if not isinstance(params.get("qty"), str) or (limit and not isinstance(params.get("price"), str)):
@@ -281,13 +302,15 @@ class BybitFace(Face):
         seconds = call.count_of("timeWindow", 0)
         if not 3 <= seconds <= 300:
             raise RefusalError(Reason.BAD_PARAMETER, "timeWindow")
-        self.dead_man.set_to["DERIVATIVES"] = seconds
+        if call.text_of("product") != self.product:
+            raise RefusalError(Reason.BAD_PARAMETER, "product")
+        self.dead_man.set_to[self.product] = seconds
         return {}
 
     def _query_dcp(self, call: Call) -> Any:
         """DCP is there for accounts for which Bybit has switched it on."""
-        window = str(int(self.dead_man.set_to.get("DERIVATIVES", 10)))
-        infos = [{"product": "DERIVATIVES", "dcpStatus": "ON", "timeWindow": window}]
+        window = str(int(self.dead_man.set_to.get(self.product, 10)))
+        infos = [{"product": self.product, "dcpStatus": "ON", "timeWindow": window}]
         return {"dcpInfos": infos if self.dcp_enabled else []}
 
     def _realtime(self, call: Call) -> Any:
@@ -295,8 +318,8 @@ class BybitFace(Face):
         closed = [order for order in self.core.orders.values() if not order.open][-CLOSED_KEPT:]
         orders = [*self.core.open_orders(), *closed]
         if call.text_of("orderId") or call.text_of("orderLinkId"):
-            return _page([records.order(order) for order in orders if _matches(order, call)])
-        if not call.text_of("symbol") and not call.text_of("settleCoin"):
+            return self._page([records.order(order) for order in orders if _matches(order, call)])
+        if not call.text_of("symbol") and not call.text_of("settleCoin") and self.category == "linear":
             raise RefusalError(Reason.BAD_PARAMETER, "symbol, settleCoin or baseCoin")
         wanted = closed if call.count_of("openOnly", 0) == 1 else self.core.open_orders()
         chosen = [order for order in wanted if call.text_of("symbol") in {"", order.listing.id}]
@@ -330,10 +353,14 @@ class BybitFace(Face):
         if not 1 <= limit <= most:
             raise RefusalError(Reason.BAD_PARAMETER, "limit")
         after = f"page{start + limit}" if start + limit < len(items) else ""
-        return _page(items[start : start + limit], after)
+        return self._page(items[start : start + limit], after)
+
+    def _page(self, items: list[Json], cursor: str = "") -> Json:
+        return {"category": self.category, "list": items, "nextPageCursor": cursor}
 
     def _listing(self, call: Call) -> Listing:
-        _category(call)
+        if _category(call) != self.category:
+            raise RefusalError(Reason.UNKNOWN_SYMBOL, call.text_of("category"))
         return self.core.listing(call.text_of("symbol"))
 
 
@@ -342,6 +369,14 @@ def _category(call: Call) -> str:
     if category not in {"linear", "inverse", "spot", "option"}:
         raise RefusalError(Reason.BAD_PARAMETER, "category")
     return category
+
+
+def _check_spot(params: Json, *, limit: bool) -> None:
+    """Market buys are of a value unless marketUnit says otherwise; nothing is borrowed here. Raises RefusalError."""
+    if int(params.get("isLeverage", 0)) or "reduceOnly" in params or params.get("orderFilter", "Order") != "Order":
+        raise RefusalError(Reason.BAD_PARAMETER, "isLeverage, reduceOnly or orderFilter")
+    if not limit and params.get("marketUnit", "quoteCoin" if params["side"] == "Buy" else "baseCoin") != "baseCoin":
+        raise RefusalError(Reason.BAD_PARAMETER, "this simulator takes quantities of base coin alone: marketUnit")
 
 
 def _ids(order: Order) -> Json:
@@ -355,7 +390,3 @@ def _matches(order: Order, call: Call) -> bool:
     if call.text_of("orderLinkId"):
         return order.client_id == call.text_of("orderLinkId")
     return call.text_of("symbol") in {"", order.listing.id}
-
-
-def _page(items: list[Json], cursor: str = "") -> Json:
-    return {"category": "linear", "list": items, "nextPageCursor": cursor}

@@ -35,6 +35,17 @@ def number_of(order_id: str) -> str:
 
 
 def instrument(listing: Listing) -> Json:
+    if listing.spot:
+        return {
+            "symbol": listing.id, "baseCoin": listing.base, "quoteCoin": listing.quote, "innovation": "0",
+            "symbolType": "", "status": "Trading", "marginTrading": "utaOnly", "stTag": "0",
+            "lotSizeFilter": {"basePrecision": plain(listing.lot), "quotePrecision": "0.0000001",
+                              "minOrderQty": plain(listing.min_quantity), "maxOrderQty": plain(listing.max_quantity),
+                              "minOrderAmt": plain(listing.min_notional), "maxOrderAmt": "4000000",
+                              "maxLimitOrderQty": plain(listing.max_quantity), "maxMarketOrderQty": "41.9"},
+            "priceFilter": {"tickSize": plain(listing.tick)},
+            "riskParameters": {"priceLimitRatioX": "0.005", "priceLimitRatioY": "0.01"},
+        }  # fmt: skip
     return {
         "symbol": listing.id, "contractType": "LinearPerpetual", "status": "Trading", "baseCoin": listing.base,
         "quoteCoin": listing.quote, "launchTime": "1585526400000", "deliveryTime": "0", "deliveryFeeRate": "",
@@ -66,7 +77,7 @@ def order(order: Order, trade: Trade | None = None) -> Json:
     price = order.intent.price or Decimal(0)
     left = Decimal(0) if over else order.quantity - filled
     cost = order.cost if filled == order.filled else filled * order.average
-    return {
+    record = {
         "orderId": order_id(order.number), "orderLinkId": order.client_id, "blockTradeId": "",
         "symbol": order.listing.id, "price": plain(price), "qty": plain(order.quantity), "side": _side(order),
         "isLeverage": "", "positionIdx": 0, "orderStatus": state, "createType": "CreateByUser",
@@ -80,13 +91,20 @@ def order(order: Order, trade: Trade | None = None) -> Json:
         "triggerDirection": 0, "triggerBy": "", "lastPriceOnCreated": plain(order.listing.price),
         "reduceOnly": order.intent.reduce_only, "closeOnTrigger": False, "placeType": "", "smpType": "None",
         "smpGroup": 0, "smpOrderId": "", "createdTime": str(order.created_ms), "updatedTime": str(order.updated_ms),
+        "cumFeeDetail": {order.fee_currency: plain(order.fee)} if filled else {},
     }  # fmt: skip
+    if order.listing.spot:
+        for name in ("createType", "tpslMode", "lastPriceOnCreated"):  # which spot does not have
+            del record[name]
+        unit = "baseCoin" if order.market else ""
+        record |= {"isLeverage": "0", "marketUnit": unit, "basePrice": plain(order.listing.price), "ocoTriggerBy": ""}
+    return record
 
 
 def execution(trade: Trade) -> Json:
     order = trade.order
     rate = order.listing.maker_fee if trade.maker else order.listing.taker_fee
-    return {
+    record = {
         "symbol": order.listing.id, "orderType": "Market" if order.market else "Limit", "underlyingPrice": "",
         "orderLinkId": order.client_id, "side": _side(order), "indexPrice": "", "orderId": order_id(order.number),
         "stopOrderType": "UNKNOWN", "leavesQty": plain(order.quantity - trade.filled), "execTime": str(trade.time_ms),
@@ -97,6 +115,10 @@ def execution(trade: Trade) -> Json:
         "execValue": plain(trade.price * trade.quantity), "execType": "Trade", "execQty": plain(trade.quantity),
         "closedSize": "", "seq": trade.number, "createType": "CreateByUser",
     }  # fmt: skip
+    if order.listing.spot:
+        del record["createType"]
+        record |= {"isLeverage": "0", "feeCurrency": trade.currency, "extraFees": ""}
+    return record
 
 
 def funding(funding: Funding) -> Json:
@@ -128,7 +150,27 @@ def position(position: PositionView, now_ms: int) -> Json:
     }  # fmt: skip
 
 
-def wallet(core: Core) -> Json:
+def spot_wallet(core: Core) -> Json:
+    """In USD there is no price here but of USDT."""
+    names = ("availableToWithdraw", "free", "availableToBorrow")
+    none = dict.fromkeys(
+        ("spotHedgingQty", "borrowAmount", "accruedInterest", "totalOrderIM", "totalPositionIM", "totalPositionMM",
+         "unrealisedPnl", "cumRealisedPnl", "bonus", "spotBorrow"), "0",
+    ) | dict.fromkeys(names, "")  # fmt: skip
+    coins = [
+        {"coin": name, "equity": plain(coin.total), "usdValue": plain(coin.total), "walletBalance": plain(coin.total),
+         "locked": plain(coin.locked), "marginCollateral": True, "collateralSwitch": True, **none}
+        for name, coin in core.coins().items()
+    ]  # fmt: skip
+    account = {"accountType": "UNIFIED", "accountIMRate": "0", "accountMMRate": "0", "accountLTV": "0"}
+    totals = ("Equity", "WalletBalance", "MarginBalance", "AvailableBalance", "PerpUPL", "InitialMargin",
+              "MaintenanceMargin")  # fmt: skip
+    return account | {f"total{name}": "0" for name in totals} | {"coin": coins}
+
+
+def wallet(core: Core, *, spot: bool = False) -> Json:
+    if spot:
+        return spot_wallet(core)
     held, unrealised = core.equity - core.available, core.equity - core.wallet
     coin = {
         "coin": "USDT", "equity": plain(core.equity), "usdValue": plain(core.equity),
@@ -153,12 +195,27 @@ def candle(candle: Candle) -> list[str]:
 def ticker(core: Core, listing: Listing) -> Json:
     last = core.last(listing)
     shown = plain(last)
+    if listing.spot:
+        return spot_ticker(core, listing) | {
+            "bid1Price": plain(last - listing.tick), "bid1Size": "1", "ask1Price": plain(last + listing.tick),
+            "ask1Size": "1",
+        }  # fmt: skip
     return {
         "symbol": listing.id, "tickDirection": "PlusTick", "price24hPcnt": "0", "lastPrice": shown,
         "prevPrice24h": shown, "highPrice24h": shown, "lowPrice24h": shown, "prevPrice1h": shown, "markPrice": shown,
         "indexPrice": shown, "openInterest": "1", "openInterestValue": "1", "turnover24h": "1", "volume24h": "1",
         "nextFundingTime": "1673280000000", "fundingRate": "0.0001", "bid1Price": plain(last - listing.tick),
         "bid1Size": "1", "ask1Price": plain(last + listing.tick), "ask1Size": "1",
+    }  # fmt: skip
+
+
+def spot_ticker(core: Core, listing: Listing) -> Json:
+    """As the stream has it, without the best prices."""
+    shown = plain(core.last(listing))
+    return {
+        "symbol": listing.id, "lastPrice": shown, "highPrice24h": shown, "lowPrice24h": shown, "prevPrice24h": shown,
+        "volume24h": "6780.866843", "turnover24h": "141946527.22907118", "price24hPcnt": "0.0196",
+        "usdIndexPrice": shown,
     }  # fmt: skip
 
 

@@ -12,18 +12,18 @@ from tests.venues.keys import Key
 from tests.venues.sockets import Connection
 
 Json = dict[str, Any]
-DCP = "dcp.future"
-PRIVATE_TOPICS = {
-    "order", "order.linear", "execution", "execution.linear", "position", "position.linear", "wallet", DCP,
-}  # fmt: skip
 
 
 class Streams:
-    """Of one face; `keys` are those that may log in."""
+    """Of one face; `keys` are those that may log in; `category` is what is traded, spot or linear."""
 
-    def __init__(self, core: Core, keys: Mapping[str, Key]) -> None:
+    def __init__(self, core: Core, keys: Mapping[str, Key], category: str) -> None:
         self._core = core
         self.keys = keys
+        self._category = category
+        self._private_topics = {"wallet", "dcp.spot" if category == "spot" else "dcp.future"}
+        for kind in ("order", "execution", "position"):
+            self._private_topics |= {kind, f"{kind}.{category}"}
 
     async def said(self, connection: Connection, text: str) -> None:
         command = json.loads(text)
@@ -44,25 +44,28 @@ class Streams:
             yield from self._market_news(connection, change)
 
     def _private_news(self, connection: Connection, change: OrderChanged | AccountChanged) -> Iterable[Any]:
-        core, topics = self._core, connection.topics
+        core, topics, category = self._core, connection.topics, {"category": self._category}
         if isinstance(change, OrderChanged):
-            if topics.keys() & {"order", "order.linear"}:
-                yield self._pushed("order", [records.order(change.order, change.trade) | {"category": "linear"}])
-            if change.trade is not None and topics.keys() & {"execution", "execution.linear"}:
-                yield self._pushed("execution", [records.execution(change.trade) | {"category": "linear"}])
+            if topics.keys() & {"order", f"order.{self._category}"}:
+                yield self._pushed("order", [records.order(change.order, change.trade) | category])
+            if change.trade is not None and topics.keys() & {"execution", f"execution.{self._category}"}:
+                yield self._pushed("execution", [records.execution(change.trade) | category])
         else:
-            if change.listing is not None and topics.keys() & {"position", "position.linear"}:
+            spot = self._category == "spot"
+            if not spot and change.listing is not None and topics.keys() & {"position", "position.linear"}:
                 held = records.position(core.position(change.listing), core.now_ms())
                 held["entryPrice"] = held.pop("avgPrice")
-                yield self._pushed("position", [held | {"category": "linear"}])
+                yield self._pushed("position", [held | category])
             if "wallet" in topics:
-                yield self._pushed("wallet", [records.wallet(core)])
+                yield self._pushed("wallet", [records.wallet(core, spot=spot)])
 
     def _market_news(self, connection: Connection, change: PriceChanged | CandleChanged) -> Iterable[Any]:
         core, topics = self._core, connection.topics
         if isinstance(change, PriceChanged):
             name = f"tickers.{change.listing.id}"
-            if name in topics:
+            if name in topics and change.listing.spot:
+                yield self._ticker(name, "snapshot", records.spot_ticker(core, change.listing))
+            elif name in topics:
                 yield self._ticker(name, "delta", records.ticker_delta(core, change.listing))
         else:
             name = f"kline.1.{change.listing.id}"
@@ -86,7 +89,7 @@ class Streams:
 
     async def _subscribe(self, connection: Connection, command: Json) -> None:
         names = [str(name) for name in command.get("args", ())]
-        private = [name for name in names if name in PRIVATE_TOPICS]
+        private = [name for name in names if name in self._private_topics]
         on_private = connection.path.endswith("/private")
         if bool(private) is not on_private or (private and connection.key is None):
             reason = "Request not authorized" if on_private else f"error:handler not found,topic:{names[0]}"
@@ -105,7 +108,8 @@ class Streams:
     async def _snapshot(self, connection: Connection, name: str) -> None:
         kind, _, rest = name.partition(".")
         if kind == "tickers":
-            data = records.ticker(self._core, self._core.listing(rest))
+            listing = self._core.listing(rest)
+            data = (records.spot_ticker if listing.spot else records.ticker)(self._core, listing)
             await connection.push(self._ticker(name, "snapshot", data))
 
     def _ticker(self, name: str, kind: str, data: Json) -> Json:

@@ -23,16 +23,17 @@ def simulator(endpoint: str | None = None) -> str | None:
 def create(spec: ExchangeConnectorSpec, credentials_dir: Path, *, endpoint: str | None = None) -> Venue:
     """The venue of a spec whose exchange is not paper; nothing is loaded or sent before it is opened.
 
-    Raises `ValueError` where `endpoint` (or the environment variable in its place) is not on loopback.
+    Raises `ValueError` where `endpoint` (or the environment variable in its place) is not on loopback, and where spot
+    is asked of an exchange on which the connector cannot trade it.
     """
     # ccxt's part is imported by whom needs it: a paper connector does without.
     from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch  # noqa: PLC0415
-    from opensqt.connector.ccxt_venue.exchanges import DIALECTS  # noqa: PLC0415
+    from opensqt.connector.ccxt_venue.exchanges import dialect_of  # noqa: PLC0415
     from opensqt.connector.ccxt_venue.session import Session  # noqa: PLC0415
     from opensqt.connector.ccxt_venue.venue import CcxtVenue  # noqa: PLC0415
 
     at = simulator(endpoint)
-    dialect = DIALECTS[spec.exchange]()
+    dialect = dialect_of(spec.exchange, spec.market)
     session = Session(
         dialect,
         credentials_dir,

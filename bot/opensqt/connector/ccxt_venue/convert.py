@@ -61,7 +61,7 @@ def rules(market: Mapping[str, Any]) -> SymbolRules:
         min_notional=decimal((limits.get("cost") or {}).get("min")),
         maker_fee=decimal(market.get("maker")),
         taker_fee=decimal(market.get("taker")),
-        max_leverage=int(decimal((limits.get("leverage") or {}).get("max"))),
+        max_leverage=1 if market.get("spot") else int(decimal((limits.get("leverage") or {}).get("max"))),
     )
 
 
@@ -81,6 +81,17 @@ def fault(order: NewOrder, market: Mapping[str, Any]) -> str:
         return "" if order.time_in_force is not TimeInForce.POST_ONLY else "a market order cannot be post-only"
     if order.price <= 0 or order.price % tick:
         return f"price {order.price} is not a positive multiple of the tick {plain(tick)}"
+    return ""
+
+
+def spot_fault(order: NewOrder, dialect: Dialect) -> str:
+    """What spot does not have, empty for perpetuals."""
+    if not dialect.profile.spot:
+        return ""
+    if order.reduce_only:
+        return "there is no reduce-only on spot"
+    if order.price is None and order.side is OrderSide.BUY and dialect.profile.market_buys_by_value:
+        return f"a market buy on {dialect.profile.name} spot is of a value, not of a quantity: give it a price"
     return ""
 
 
@@ -159,7 +170,8 @@ def fill_of(trade: Json, market: Mapping[str, Any], client_id: str, dialect: Dia
         price=Decimal(str(trade["price"])),
         quantity=Decimal(str(trade["amount"])) * contract_size(market),
         fee=decimal(fee.get("cost") if told is None else told),
-        fee_currency=str(fee.get("currency") or market.get("settle") or market["quote"]),
+        fee_currency=dialect.fee_currency(trade.get("info") or {})
+        or str(fee.get("currency") or market.get("settle") or market["quote"]),
         maker=trade.get("takerOrMaker") == "maker",
         time_us=int(trade.get("timestamp") or 0) * 1000,
     )

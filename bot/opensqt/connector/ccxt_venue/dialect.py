@@ -37,7 +37,8 @@ class Profile:
     times apart; after `silence` seconds without a price a stream is taken for dead; `reasons` are the health
     reasons of codes that say more than that the credentials are wrong; `expiry_header` carries the time in Unix
     milliseconds after which the exchange drops a request that changes something; `funding_window_ms` is the longest
-    span of one request for funding payments, 0 where there is none.
+    span of one request for funding payments, 0 where there is none; on `spot` base currency itself is held, and
+    `market_buys_by_value` where a market buy says how much quote currency it spends.
     """
 
     name: str
@@ -68,8 +69,15 @@ class Profile:
     orders_page: int | None = 100
     silence: float = 30.0
     reasons: Mapping[str, str] = field(default_factory=dict)
+    spot: bool = False
+    market_buys_by_value: bool = False
     guard: Guard = Guard.NONE
     weaknesses: tuple[str, ...] = ()
+
+    @property
+    def markets(self) -> str:
+        """What it trades, for people."""
+        return "spot market against USDT" if self.spot else "linear USDT perpetual"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -140,6 +148,10 @@ class Dialect(ABC):
     def fee(self, info: Json) -> Any:
         """What a trade cost, positive where paid, where ccxt's trade has the sign wrong, otherwise None."""
         return None
+
+    def fee_currency(self, info: Json) -> str:
+        """What a trade's fee was paid in, where ccxt's trade leaves it out or guesses it, otherwise empty."""
+        return ""
 
     def funding_paid(self, payment: Json) -> Decimal:
         """What one of ccxt's funding payments has cost, negative where it was received."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from opensqt.api.connector import Exchange
+from opensqt.api.connector import Exchange, MarketKind
 from opensqt.connector.ccxt_venue import convert, simulator
-from opensqt.connector.ccxt_venue.exchanges import DIALECTS
+from opensqt.connector.ccxt_venue.exchanges import dialect_of
 from opensqt.connector.ccxt_venue.public import PublicSession
 from opensqt.connector.ccxt_venue.session import CallError
 from opensqt.connector.venue import VenueError
@@ -46,7 +46,7 @@ class History:
         self, exchange: Exchange, symbol: str, interval: str, *, waiting: Callable[[str], None] = lambda _: None
     ) -> None:
         """`waiting` is told why nothing comes for a while."""
-        self._session = PublicSession(DIALECTS[exchange](), endpoint=simulator())
+        self._session = PublicSession(dialect_of(exchange, MarketKind.of(symbol)), endpoint=simulator())
         self._symbol = symbol
         self._interval = interval
         self._page = PAGE_CANDLES[exchange]

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from opensqt.api.connector import DeadManSwitch as Settings
-from opensqt.api.connector import Exchange
+from opensqt.api.connector import Exchange, MarketKind
 from opensqt.connector.ccxt_venue import simulator
 from opensqt.connector.ccxt_venue.credentials import Credentials
 from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch
 from opensqt.connector.ccxt_venue.dialect import Dialect
-from opensqt.connector.ccxt_venue.exchanges import DIALECTS
+from opensqt.connector.ccxt_venue.exchanges import dialect_of
 from opensqt.connector.ccxt_venue.session import Session
 from opensqt.connector.ccxt_venue.venue import CcxtVenue
 from opensqt.connector.venue import Gap, Kline, Price, VenueHealth
@@ -33,12 +33,12 @@ class PublicSession(Session):
 
 
 class PublicMarkets:
-    """Prices and candles of one exchange, as a venue has them."""
+    """Prices and candles of one kind of market of one exchange, as a venue has them."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, market: MarketKind = MarketKind.PERPETUAL) -> None:
         """Raises `ValueError` where the environment names a simulator that is not on loopback."""
         self.name = exchange.value
-        self._session = PublicSession(DIALECTS[exchange](), endpoint=simulator())
+        self._session = PublicSession(dialect_of(exchange, market), endpoint=simulator())
         # Never opened itself: it would ask for an account.
         self._venue = CcxtVenue(self._session, DeadManSwitch(self._session, Settings(enabled=False)))
 

@@ -11,10 +11,10 @@ class RightsError(Exception):
         self.reason = reason
 
 
-def check(rights: KeyRights, *, allow_withdrawal: bool) -> None:
+def check(rights: KeyRights, markets: str, *, allow_withdrawal: bool) -> None:
     """Raises `RightsError` where the key may do too little, or more than a trading key should."""
     if rights.trade is False:
-        raise RightsError("MissingPermission", "the API key may not trade perpetuals: give it that permission")
+        raise RightsError("MissingPermission", f"the API key may not trade a {markets}: give it that permission")
     if rights.withdraw and not allow_withdrawal:
         raise RightsError(
             "WithdrawalPermission",

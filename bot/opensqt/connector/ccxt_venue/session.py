@@ -306,7 +306,7 @@ class Session:
                 raise
             rights = KeyRights()  # this environment does not know the question
         self.rights = rights
-        check_rights(rights, allow_withdrawal=self._allow_withdrawal)
+        check_rights(rights, self.dialect.profile.markets, allow_withdrawal=self._allow_withdrawal)
         self._rights_at = time.monotonic()
 
     @staticmethod

@@ -30,6 +30,7 @@ class Streams:
 
     def __init__(self, session: Session, fills: Fills, funding: FundingHistory, market: Callable[[str], Json]) -> None:
         self._session = session
+        self._spot = session.dialect.profile.spot
         self._fills = fills
         self._funding = funding
         self._market = market
@@ -116,7 +117,8 @@ class Streams:
             yield rows if isinstance(rows, Gap) else (symbol, rows)
 
     def _sources(self, symbol: str) -> tuple[AsyncIterator[OrderUpdate | Gap], ...]:
-        return self._orders(symbol), self._trades(symbol), self._funding.follow(symbol)
+        followed = self._orders(symbol), self._trades(symbol)
+        return followed if self._spot else (*followed, self._funding.follow(symbol))
 
     async def _orders(self, symbol: str) -> AsyncIterator[OrderUpdate | Gap]:
         market = self._market(symbol)

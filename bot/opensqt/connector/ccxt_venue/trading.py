@@ -13,6 +13,7 @@ from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.dialect import Json
 from opensqt.connector.ccxt_venue.session import CallError, Session
 from opensqt.connector.venue import Failure, NewOrder, VenueOrder
+from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import OrderState, Remedy
 
 log = structlog.get_logger(__name__)
@@ -39,13 +40,14 @@ class Trading:
         results: list[Placed | None] = [None] * len(orders)
         groups: dict[tuple[Priority, str], list[int]] = {}
         for at, (order, market) in enumerate(zip(orders, markets, strict=True)):
-            wrong = convert.fault(order, market)
+            wrong = convert.fault(order, market) or convert.spot_fault(order, self._dialect)
             if wrong:
                 results[at] = Failure(Remedy.FIX_REQUEST, wrong)
             elif (known := await self._known(order)) is not None:
                 results[at] = known
             else:
-                priority = Priority.EXIT if order.reduce_only else Priority.ENTRY
+                exits = order.side is OrderSide.SELL if self._dialect.profile.spot else order.reduce_only
+                priority = Priority.EXIT if exits else Priority.ENTRY
                 symbol = order.symbol if self._dialect.profile.batch_of_one_symbol else ""
                 groups.setdefault((priority, symbol), []).append(at)
 

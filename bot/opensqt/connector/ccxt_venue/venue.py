@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from opensqt.api.connector import MarketKind
 from opensqt.connector.ccxt_venue import convert
 from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch
@@ -18,6 +19,7 @@ from opensqt.connector.ccxt_venue.rights import weaknesses
 from opensqt.connector.ccxt_venue.session import CURRENCY, CallError, Session
 from opensqt.connector.ccxt_venue.streams import Streams
 from opensqt.connector.ccxt_venue.trading import Trading
+from opensqt.connector.ccxt_venue.wallet import Wallet, positions_of
 from opensqt.connector.ccxt_venue.watching import merge
 from opensqt.connector.venue import (
     Account,
@@ -45,7 +47,7 @@ ACCOUNT_SECONDS = 15.0
 
 
 class CcxtVenue:
-    """Linear perpetuals in USDT, one-way position mode, cross margin."""
+    """Linear perpetuals in USDT, one-way position mode, cross margin; or spot against USDT: base currency is held."""
 
     def __init__(self, session: Session, dead_man_switch: DeadManSwitch) -> None:
         self.name = session.dialect.profile.name
@@ -56,6 +58,8 @@ class CcxtVenue:
         self._trading = Trading(session)
         self._fills = Fills(session)
         self._funding = FundingHistory(session, self._market)
+        self._spot = session.dialect.profile.spot
+        self._wallet = Wallet(session)
         self._streams = Streams(session, self._fills, self._funding, self._market)
         self._leverage: dict[str, int] = {}
         self._most_leverage: dict[str, int] = {}
@@ -88,7 +92,7 @@ class CcxtVenue:
 
     async def symbols(self, symbols: Sequence[str]) -> list[SymbolRules]:
         await self._session.read(_nothing)
-        names = symbols or [name for name, market in self._session.exchange.markets.items() if _served(market)]
+        names = symbols or [name for name, market in self._session.exchange.markets.items() if self._served(market)]
         rules = [convert.rules(self._market(name)) for name in names]
         if symbols:
             return [await self._with_fees(await self._with_leverage(rule)) for rule in rules]
@@ -99,13 +103,15 @@ class CcxtVenue:
         return self._session.dialect.account(balance, CURRENCY, self._session.now_us())
 
     async def positions(self, symbols: Sequence[str]) -> list[Position]:
+        if self._spot:
+            return await self._holdings(symbols)
         markets = [await self._checked(symbol) for symbol in symbols]
         found = await self._session.read(lambda exchange: exchange.fetch_positions(list(symbols) or None))
         now_us = self._session.now_us()
         known = {
             position["symbol"]: convert.position_of(position, self._market(position["symbol"]), now_us)
             for position in found
-            if _served(self._session.exchange.markets.get(position["symbol"]) or {})
+            if self._served(self._session.exchange.markets.get(position["symbol"]) or {})
         }
         for market in markets:
             symbol = market["symbol"]
@@ -114,6 +120,14 @@ class CcxtVenue:
             if not found_leverage:  # Gate says 0 in cross margin
                 known[symbol] = replace(known[symbol], leverage=self._leverage.get(symbol, 0))
         return [known[symbol] for symbol in symbols] if symbols else list(known.values())
+
+    async def _holdings(self, symbols: Sequence[str]) -> list[Position]:
+        """On spot; without symbols what is held of those that are served."""
+        named = [await self._checked(symbol) for symbol in symbols]
+        balance = await self._session.read(lambda exchange: exchange.fetch_balance())
+        markets = named or [market for market in self._session.exchange.markets.values() if self._served(market)]
+        found = positions_of(balance, markets, self._session.now_us())
+        return found if named else [position for position in found if position.quantity]
 
     async def order(self, symbol: str, client_id: str) -> tuple[VenueOrder, list[VenueFill]]:
         market = await self._checked(symbol)
@@ -139,6 +153,10 @@ class CcxtVenue:
 
     async def prepare(self, symbol: str, leverage: int) -> None:
         await self._checked(symbol)
+        if self._spot:
+            if leverage != 1:
+                raise VenueError(Failure(Remedy.FIX_REQUEST, f"spot has no leverage: it must be 1, not {leverage}"))
+            return
         if await self._session.read(lambda exchange: self._session.dialect.hedged(exchange, symbol)):
             message = f"the {self.name} account is in hedge mode: switch its position mode to one-way"
             raise VenueError(Failure(Remedy.FIX_REQUEST, message))
@@ -185,11 +203,26 @@ class CcxtVenue:
 
     async def watch_positions(self, symbols: Sequence[str]) -> AsyncIterator[Position | Gap]:
         await self._known(symbols)
-        async for item in self._streams.positions(symbols):
-            yield item
+        if not self._spot:
+            async for item in self._streams.positions(symbols):
+                yield item
+            return
+        markets = [self._market(symbol) for symbol in symbols]
+        async for balance in self._wallet.follow():
+            if isinstance(balance, Gap):
+                yield balance
+                continue
+            for position in positions_of(balance, markets, self._session.now_us()):
+                yield position
 
     async def watch_account(self) -> AsyncIterator[Account | Gap]:
         await self._session.ready_for_streams()
+        if self._spot:
+            dialect = self._session.dialect
+            async for balance in self._wallet.follow():
+                now_us = self._session.now_us()
+                yield balance if isinstance(balance, Gap) else dialect.account(balance, CURRENCY, now_us)
+            return
         yield await self._account_at_last()
         async for change in merge([self._streams.account_changes()], idle=ACCOUNT_SECONDS):
             if isinstance(change, Gap):
@@ -216,14 +249,18 @@ class CcxtVenue:
 
     def _market(self, symbol: str) -> Json:
         market: Json | None = self._session.exchange.markets.get(symbol)
-        if market is None or not _served(market):
-            message = f"{self.name} has no linear {CURRENCY} perpetual {symbol!r}; they are named like BTC/USDT:USDT"
+        if market is None or not self._served(market):
+            example, field = ("BTC/USDT", MarketKind.SPOT) if self._spot else ("BTC/USDT:USDT", MarketKind.PERPETUAL)
+            message = (
+                f"{self.name} has no {self._session.dialect.profile.markets} {symbol!r}; they are named like {example} "
+                f"(this connector has market: {field.value})"
+            )
             raise VenueError(Failure(Remedy.FIX_REQUEST, message))
         return market
 
     async def _with_leverage(self, rule: SymbolRules) -> SymbolRules:
         """Where the market does not tell the most leverage, the account's tiers do."""
-        if rule.max_leverage:
+        if rule.max_leverage:  # 1 on spot
             return rule
         if not self._most_leverage:
             tiers = await self._session.read(lambda exchange: exchange.fetch_leverage_tiers([rule.symbol]))
@@ -251,21 +288,17 @@ class CcxtVenue:
         maker_fee, taker_fee = self._own_fees[rule.symbol]
         return replace(rule, maker_fee=maker_fee, taker_fee=taker_fee)
 
+    def _served(self, market: Json) -> bool:
+        perpetual = market.get("swap") and market.get("linear") and market.get("settle") == CURRENCY
+        spot = market.get("spot") and market.get("quote") == CURRENCY
+        return bool(spot if self._spot else perpetual) and market.get("active") is not False
+
     @staticmethod
     def _check_count(items: Sequence[object], most: int) -> None:
         if len(items) > most:
             raise VenueError(
                 Failure(Remedy.FIX_REQUEST, f"{len(items)} orders in one call; at most {most} are possible")
             )
-
-
-def _served(market: Json) -> bool:
-    return bool(
-        market.get("swap")
-        and market.get("linear")
-        and market.get("settle") == CURRENCY
-        and market.get("active") is not False
-    )
 
 
 async def _nothing(_: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from opensqt.api.connector import Exchange
+from opensqt.api.connector import Exchange, MarketKind
 from opensqt.connector.paper.candles import Candles
 from opensqt.connector.paper.clock import VALUES_SECONDS
 from opensqt.connector.paper.exchange import PaperExchange
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opensqt.connector.ccxt_venue.public import PublicMarkets
 
 log = structlog.get_logger(__name__)
+Source = tuple[Exchange, MarketKind]
 
 
 class LiveTape(Tape):
@@ -52,26 +53,26 @@ class LivePrices:
     def __init__(self, sources: Mapping[str, Exchange], changed: Callable[[], None]) -> None:
         from opensqt.connector.ccxt_venue.public import PublicMarkets  # noqa: PLC0415 - other markets do without ccxt
 
-        self._exchange_of = dict(sources)
-        self._markets = {exchange: PublicMarkets(exchange) for exchange in set(sources.values())}
+        self._sources = {symbol: (exchange, MarketKind.of(symbol)) for symbol, exchange in sources.items()}
+        self._markets = {source: PublicMarkets(*source) for source in set(self._sources.values())}
         self._changed = changed
         self._fresh: set[str] = set()
-        self._faults: dict[Exchange, str] = {}
+        self._faults: dict[Source, str] = {}
 
     def of(self, symbol: str) -> "PublicMarkets | None":
         """Where a symbol's prices come from; None where from its own data."""
-        exchange = self._exchange_of.get(symbol)
-        return None if exchange is None else self._markets[exchange]
+        source = self._sources.get(symbol)
+        return None if source is None else self._markets[source]
 
     @property
     def trouble(self) -> tuple[str, str] | None:
         """Reason and message, as long as some market has no price that is live."""
-        for exchange, fault in self._faults.items():
+        for (exchange, _), fault in self._faults.items():
             return "BadMarketData", f"livePrices of {exchange.value}: {fault}"
-        lacking = sorted(self._exchange_of.keys() - self._fresh)
+        lacking = sorted(self._sources.keys() - self._fresh)
         if not lacking:
             return None
-        markets = self._markets[self._exchange_of[lacking[0]]]
+        markets = self._markets[self._sources[lacking[0]]]
         return "PricesUnavailable", f"no live price of {', '.join(lacking)}: {markets.name}: {markets.health().message}"
 
     async def close(self) -> None:
@@ -82,8 +83,8 @@ class LivePrices:
         """For ever: fills what each price touches."""
         await asyncio.gather(*(self._play(source, exchange, instruments) for source in self._markets))
 
-    async def _play(self, source: Exchange, exchange: PaperExchange, instruments: Mapping[str, Instrument]) -> None:
-        symbols = [symbol for symbol, named in self._exchange_of.items() if named is source]
+    async def _play(self, source: Source, exchange: PaperExchange, instruments: Mapping[str, Instrument]) -> None:
+        symbols = [symbol for symbol, named in self._sources.items() if named == source]
         markets, values_due = self._markets[source], 0.0
         await markets.open()
         try:
@@ -98,7 +99,7 @@ class LivePrices:
                         exchange.tell_values()
                         values_due = time.monotonic() + VALUES_SECONDS
         except VenueError as error:
-            log.warning("live_prices_ended", exchange=source.value, reason=error.failure.message)
+            log.warning("live_prices_ended", exchange=source[0].value, reason=error.failure.message)
             self._faults[source] = error.failure.message
             self._changed()
 

@@ -236,14 +236,17 @@ class Matching:
 
     def _trade(self, order: PaperOrder, holding: Holding, price: int, rate: int, *, maker: bool) -> None:
         """Fills the order whole; a reduce-only one as far as there is a position, and what is left of it expires."""
-        instrument = order.instrument
         lots = min(order.lots, holding.reducible(order.side)) if order.reduce_only else order.lots
         order.filled = lots
         order.state = OrderState.FILLED
         if lots < order.lots:
             order.state, order.reason = OrderState.EXPIRED, NOTHING_LEFT
-        if not lots:
-            return
+        if lots:
+            self._record(order, holding, price, lots, rate, maker=maker)
+
+    def _record(self, order: PaperOrder, holding: Holding, price: int, lots: int, rate: int, *, maker: bool) -> None:
+        """A trade of so many lots: its fill, and what it does to the account."""
+        instrument = order.instrument
         fee = instrument.fee(price, lots, rate)
         taken = -(-lots * DUST * rate // FEE_SCALE) if instrument.spot and order.side is OrderSide.BUY else 0
         self.trades += 1
@@ -282,12 +285,13 @@ class Matching:
         if order.reduce_only or order.price is None:
             return
         holding = self.account.holdings[order.instrument.symbol]
-        value = sign * order.price * order.lots
+        lots = order.lots - order.filled
+        value = sign * order.price * lots
         if order.side is OrderSide.BUY:
             holding.buys += value
         else:
             holding.sells += value
-            holding.lots_on_sale += sign * order.lots
+            holding.lots_on_sale += sign * lots
         self.account.reserved(holding.recount())
 
     def _tell(self, order: PaperOrder) -> VenueOrder:

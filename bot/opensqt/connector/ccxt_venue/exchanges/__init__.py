@@ -1,10 +1,11 @@
 """One module an exchange: its facts, its error codes, and what it does otherwise."""
 
-from opensqt.api.connector import Exchange
+from opensqt.api.connector import Exchange, MarketKind
 from opensqt.connector.ccxt_venue.dialect import Dialect
 from opensqt.connector.ccxt_venue.exchanges.binance import Binance
 from opensqt.connector.ccxt_venue.exchanges.bitget import Bitget
 from opensqt.connector.ccxt_venue.exchanges.bybit import Bybit
+from opensqt.connector.ccxt_venue.exchanges.bybit_spot import BybitSpot
 from opensqt.connector.ccxt_venue.exchanges.gate import Gate
 from opensqt.connector.ccxt_venue.exchanges.okx import Okx
 
@@ -15,5 +16,22 @@ DIALECTS: dict[Exchange, type[Dialect]] = {
     Exchange.OKX: Okx,
     Exchange.BYBIT: Bybit,
 }
+"""Of perpetuals."""
 
-__all__ = ["DIALECTS"]
+SPOT_DIALECTS: dict[Exchange, type[Dialect]] = {
+    Exchange.BYBIT: BybitSpot,
+}
+
+
+def dialect_of(exchange: Exchange, market: MarketKind) -> Dialect:
+    """Raises `ValueError` where the connector cannot trade that kind of market there."""
+    dialects = DIALECTS if market is MarketKind.PERPETUAL else SPOT_DIALECTS
+    if exchange not in dialects:
+        known = ", ".join(sorted(one.value for one in dialects))
+        raise ValueError(
+            f"spec.market: the connector cannot trade {market.value} on {exchange.value} yet, only on {known}"
+        )
+    return dialects[exchange]()
+
+
+__all__ = ["DIALECTS", "SPOT_DIALECTS", "dialect_of"]

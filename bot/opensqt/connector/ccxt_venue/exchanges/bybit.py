@@ -63,11 +63,14 @@ CODES = {
     "170222": Remedy.BACK_OFF,
 }
 _UNCHANGED = frozenset({"110043"})
-_PRODUCT, _TOPIC = "DERIVATIVES", "dcp.future"
-"""Of the dead-man switch."""
 
 
 class Bybit(Dialect):
+    category = "linear"
+    product, dcp_topic = "DERIVATIVES", "dcp.future"
+    """Of the dead-man switch."""
+    trading_rights: tuple[str, ...] = ("ContractTrade", "Derivatives")
+
     profile = Profile(
         name="bybit",
         ccxt_id="bybit",
@@ -160,7 +163,7 @@ class Bybit(Dialect):
     async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
         market = exchange.market(symbol)
         request = [{"symbol": market["id"], "orderLinkId": client_id} for client_id in client_ids]
-        await exchange.privatePostV5OrderCancelBatch({"category": "linear", "request": request})
+        await exchange.privatePostV5OrderCancelBatch({"category": self.category, "request": request})
 
     async def hedged(self, exchange: Any, symbol: str) -> bool:
         answer = await exchange.privateGetV5PositionList(
@@ -187,15 +190,15 @@ class Bybit(Dialect):
     async def set_dead_man_switch(self, exchange: Any, seconds: int, symbols: Sequence[str]) -> str:
         if not seconds:
             return ""  # it cannot be set to 0; whoever does not subscribe to its topic is not watched
-        await exchange.privatePostV5OrderDisconnectedCancelAll({"product": _PRODUCT, "timeWindow": seconds})
+        await exchange.privatePostV5OrderDisconnectedCancelAll({"product": self.product, "timeWindow": seconds})
         told = (await exchange.privateGetV5AccountQueryDcpInfo()).get("result", {}).get("dcpInfos") or ()
-        status: Json = next((info for info in told if info.get("product") == _PRODUCT), {})
+        status: Json = next((info for info in told if info.get("product") == self.product), {})
         return "" if status.get("dcpStatus") == "ON" else "Bybit switches it on for an account on request only"
 
     async def hold_dead_man_switch(self, exchange: Any) -> None:
         url = await exchange.get_url_by_market_type(None, True, "watchOrders")
         await exchange.authenticate(url)
-        await exchange.watch_topics(url, [_TOPIC], [_TOPIC])
+        await exchange.watch_topics(url, [self.dcp_topic], [self.dcp_topic])
 
     async def key_rights(self, exchange: Any, *, live: bool) -> KeyRights:
         if not live:
@@ -203,8 +206,7 @@ class Bybit(Dialect):
         result = (await exchange.privateGetV5UserQueryApi()).get("result") or {}
         rights = result.get("permissions") or {}
         return KeyRights(
-            trade=str(result.get("readOnly", "0")) == "0"
-            and bool(rights.get("ContractTrade") or rights.get("Derivatives")),
+            trade=str(result.get("readOnly", "0")) == "0" and any(rights.get(name) for name in self.trading_rights),
             withdraw="Withdraw" in (rights.get("Wallet") or ()),
             bound="*" not in (result.get("ips") or ("*",)),
         )
