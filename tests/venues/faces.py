@@ -19,6 +19,7 @@ FACES: dict[Exchange, Callable[[], Face]] = {
 }
 SPOT_FACES: dict[Exchange, Callable[[], Face]] = {
     Exchange.BYBIT: lambda: BybitFace(MarketKind.SPOT),
+    Exchange.OKX: lambda: OkxFace(MarketKind.SPOT),
 }
 
 

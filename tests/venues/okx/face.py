@@ -1,4 +1,4 @@
-"""OKX USDT swaps on loopback, net mode and cross margin. okx.com/docs-v5.
+"""OKX on loopback: USDT swaps in net mode and cross margin, or spot without margin. okx.com/docs-v5.
 
 What it does as documented and a bot could stumble over: quantities are contracts; placing and cancelling answer with
 ids, each with a code of its own, and HTTP 200 whatever became of them; a crossing post-only order is taken and
@@ -15,7 +15,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from opensqt.api.connector import Exchange
+from opensqt.api.connector import Exchange, MarketKind
 from tests.venues.core import Change, Core
 from tests.venues.faults import Operation
 from tests.venues.keys import Key
@@ -39,6 +39,12 @@ LISTINGS = (
         contract=Decimal("0.1"), price=Decimal(3000),
     ),
 )  # fmt: skip
+SPOT_LISTINGS = (
+    Listing("BTC-USDT", "BTC", Decimal("0.1"), Decimal("0.00000001"), min_quantity=Decimal("0.00001"),
+            maker_fee=Decimal("0.0008"), taker_fee=Decimal("0.001"), max_leverage=1, spot=True),
+    Listing("ETH-USDT", "ETH", Decimal("0.01"), Decimal("0.000001"), min_quantity=Decimal("0.0001"),
+            maker_fee=Decimal("0.0008"), taker_fee=Decimal("0.001"), max_leverage=1, price=Decimal(3000), spot=True),
+)  # fmt: skip
 BATCH = 20
 WINDOW_MS = 30_000
 FILLS_DAYS_MS = 3 * 24 * 3600 * 1000
@@ -55,8 +61,10 @@ class Items:
 class OkxFace(Face):
     exchange: ClassVar[Exchange] = Exchange.OKX
 
-    def __init__(self) -> None:
-        super().__init__(Core(LISTINGS, late_post_only=True))
+    def __init__(self, market: MarketKind = MarketKind.PERPETUAL) -> None:
+        self.spot = market is MarketKind.SPOT
+        self.kind = "SPOT" if self.spot else "SWAP"
+        super().__init__(Core(SPOT_LISTINGS if self.spot else LISTINGS, late_post_only=True))
         self.streams = Streams(self.core, self.keys)
 
     def routes(self) -> Iterable[Route]:
@@ -70,7 +78,7 @@ class OkxFace(Face):
         yield Route("GET", "/api/v5/market/tickers", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", "/api/v5/account/config", Operation.KEY, self._config)
         yield Route("GET", "/api/v5/account/trade-fee", Operation.FEES, self._fees)
-        yield Route("GET", "/api/v5/account/balance", Operation.BALANCE, lambda _: [records.balance(core)])
+        yield Route("GET", "/api/v5/account/balance", Operation.BALANCE, self._balance)
         yield Route("GET", "/api/v5/account/positions", Operation.POSITIONS, self._positions)
         yield Route("GET", "/api/v5/account/bills-archive", Operation.FUNDING, self._bills)
         yield Route("GET", "/api/v5/account/leverage-info", Operation.LEVERAGE, self._leverage_info)
@@ -146,7 +154,7 @@ class OkxFace(Face):
     # --- market ---
 
     def _instruments(self, call: Call) -> Any:
-        if call.text_of("instType") != "SWAP":
+        if call.text_of("instType") != self.kind:
             return []
         return [records.instrument(listing) for listing in self.core.listings.values()]
 
@@ -172,8 +180,22 @@ class OkxFace(Face):
                  "mainUid": "1", "perm": ",".join(rights), "posMode": mode, "roleType": "0", "type": "0",
                  "uid": "77982378738415879"}]  # fmt: skip
 
+    def _balance(self, _: Call) -> Any:
+        return [records.balance(self.core, spot=self.spot)]
+
     def _fees(self, call: Call) -> Any:
-        """`maker` and `taker` are of contracts margined in coins, those with U of contracts margined in USDT."""
+        """`maker` and `taker` are of contracts margined in coins, those with U of contracts margined in USDT.
+
+        Of spot pairs against USDT they are `maker` and `taker`.
+        """
+        if self.spot:
+            pair = self._listing(call)
+            if call.text_of("instType") != "SPOT":
+                raise RefusalError(Reason.BAD_PARAMETER, "instType")
+            return [{"category": "1", "delivery": "", "exercise": "", "instType": "SPOT", "level": "Lv1",
+                     "maker": plain(-pair.maker_fee), "makerU": "", "makerUSDC": "-0.0001", "settle": "",
+                     "taker": plain(-pair.taker_fee), "takerU": "", "takerUSDC": "-0.0003", "ruleType": "normal",
+                     "ts": str(self.core.now_ms())}]  # fmt: skip
         families = {f"{listing.base}-{listing.quote}": listing for listing in self.core.listings.values()}
         listing = families.get(call.text_of("uly") or call.text_of("instFamily"))
         if listing is None or call.text_of("instType") != "SWAP":
@@ -183,6 +205,8 @@ class OkxFace(Face):
                  "takerU": plain(-listing.taker_fee), "takerUSDC": "0", "ts": str(self.core.now_ms())}]  # fmt: skip
 
     def _positions(self, call: Call) -> Any:
+        if self.spot:
+            return []
         wanted = set(filter(None, call.text_of("instId").split(",")))
         held = [self.core.position(listing) for listing in self.core.listings.values()]
         return [
@@ -203,6 +227,8 @@ class OkxFace(Face):
 
     def _set_leverage(self, call: Call) -> Any:
         listing = self._listing(call)
+        if self.spot:
+            raise RefusalError(Reason.BAD_PARAMETER, "spot without margin has no leverage")
         if call.text_of("mgnMode") not in {"cross", "isolated"}:
             raise RefusalError(Reason.BAD_PARAMETER, "mgnMode")
         self.core.set_leverage(listing, int(Decimal(call.text_of("lever") or "0")))
@@ -248,10 +274,12 @@ class OkxFace(Face):
             raise RefusalError(Reason.BAD_PARAMETER, "ordType or side")
         if client_id and not _CLIENT_ID.fullmatch(client_id):
             raise RefusalError(Reason.BAD_PARAMETER, "clOrdId")
-        if params.get("tdMode") not in {"cross", "isolated"}:
+        if params.get("tdMode") not in ({"cash"} if self.spot else {"cross", "isolated"}):
             raise RefusalError(Reason.BAD_PARAMETER, "tdMode")
         if params.get("posSide", "net") != "net":
             raise RefusalError(Reason.POSITION_MODE)
+        if self.spot and market and params["side"] == "buy" and params.get("tgtCcy", "quote_ccy") != "base_ccy":
+            raise RefusalError(Reason.BAD_PARAMETER, "this simulator takes quantities of base currency alone: tgtCcy")
         listing = self.core.listing(str(params.get("instId")))
         try:
             price = None if market else Decimal(str(params["px"]))
@@ -294,13 +322,15 @@ class OkxFace(Face):
         return self._older(call, [records.order(order) for order in self.core.open_orders()], "ordId")
 
     def _finished(self, call: Call) -> Any:
-        if call.text_of("instType") != "SWAP":
+        if call.text_of("instType") != self.kind:
             raise RefusalError(Reason.BAD_PARAMETER, "instType")
         over = [order for order in self.core.orders.values() if not order.open]
         return self._older(call, [records.order(order) for order in over], "ordId")
 
     def _fills(self, call: Call) -> Any:
         start, end = call.count_of("begin", 0), call.count_of("end", 2**62)
+        if call.text_of("instType") not in {"", self.kind}:
+            return []
         if call.path.endswith("/fills"):
             start = max(start, self.core.now_ms() - FILLS_DAYS_MS)
         trades = [trade for trade in self.core.trades if start <= trade.time_ms <= end]

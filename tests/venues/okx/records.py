@@ -29,8 +29,27 @@ def contracts(listing: Listing, quantity: Decimal) -> str:
     return plain(quantity / listing.contract)
 
 
+def kind(listing: Listing) -> str:
+    return "SPOT" if listing.spot else "SWAP"
+
+
+def side_of_position(listing: Listing) -> str:
+    return "" if listing.spot else "net"
+
+
 def instrument(listing: Listing) -> Json:
     lot = contracts(listing, listing.lot)
+    if listing.spot:
+        return {
+            "alias": "", "auctionEndTime": "", "baseCcy": listing.base, "category": "1", "contTdSwTime": "",
+            "ctMult": "", "ctType": "", "ctVal": "", "ctValCcy": "", "expTime": "", "futureSettlement": False,
+            "instFamily": "", "instId": listing.id, "instType": "SPOT", "lever": "10", "listTime": "1548133413000",
+            "lotSz": lot, "maxIcebergSz": "9999999999", "maxLmtAmt": "20000000", "maxLmtSz": "9999999999",
+            "maxMktAmt": "1000000", "maxMktSz": "1000000", "maxStopSz": "1000000", "maxTriggerSz": "9999999999",
+            "maxTwapSz": "9999999999", "minSz": plain(listing.min_quantity), "openType": "call_auction",
+            "optType": "", "quoteCcy": listing.quote, "settleCcy": "", "state": "live", "ruleType": "normal",
+            "stk": "", "tickSz": plain(listing.tick), "uly": "",
+        }  # fmt: skip
     return {
         "alias": "", "auctionEndTime": "", "baseCcy": "", "category": "1", "ctMult": "1", "ctType": "linear",
         "ctVal": plain(listing.contract), "ctValCcy": listing.base, "expTime": "",
@@ -61,16 +80,20 @@ def order(order: Order, trade: Trade | None = None) -> Json:
         "attachAlgoOrds": [], "avgPx": plain(order.average) if filled else "", "cTime": str(order.created_ms),
         "cancelSource": _SOURCES[order.ended] if order.ended and now == "canceled" else "",
         "cancelSourceReason": "", "category": "normal", "ccy": "", "clOrdId": order.client_id,
-        "fee": plain(-order.fee), "feeCcy": listing.quote, "fillPx": plain(trade.price) if trade else "",
+        "fee": plain(-order.fee), "feeCcy": order.fee_currency, "fillPx": plain(trade.price) if trade else "",
         "fillSz": contracts(listing, trade.quantity) if trade else "0",
-        "fillTime": str(trade.time_ms) if trade else "", "instId": listing.id, "instType": "SWAP",
-        "isTpLimit": "false", "lever": "10", "linkedAlgoOrd": {"algoId": ""}, "ordId": order_id(order),
-        "ordType": "market" if order.market else _FORCE_NAMES[intent.force], "pnl": "0", "posSide": "net",
+        "fillTime": str(trade.time_ms) if trade else "", "instId": listing.id, "instType": kind(listing),
+        "isTpLimit": "false", "lever": "" if listing.spot else "10", "linkedAlgoOrd": {"algoId": ""},
+        "ordId": order_id(order),
+        "ordType": "market" if order.market else _FORCE_NAMES[intent.force], "pnl": "0",
+        "posSide": side_of_position(listing),
         "px": "" if intent.price is None else plain(intent.price), "pxType": "", "pxUsd": "", "pxVol": "",
-        "quickMgnType": "", "rebate": "0", "rebateCcy": listing.quote,
+        "quickMgnType": "", "rebate": "0",
+        "rebateCcy": listing.base if order.fee_currency == listing.quote and listing.spot else listing.quote,
         "reduceOnly": "true" if intent.reduce_only else "false", "side": _side(order), "slOrdPx": "",
         "slTriggerPx": "", "slTriggerPxType": "", "source": "", "state": now, "stpId": "", "stpMode": "cancel_maker",
-        "sz": contracts(listing, order.quantity), "tag": "", "tdMode": "cross", "tgtCcy": "", "tpOrdPx": "",
+        "sz": contracts(listing, order.quantity), "tag": "", "tdMode": "cash" if listing.spot else "cross",
+        "tgtCcy": "base_ccy" if listing.spot and order.market else "", "tpOrdPx": "",
         "tpTriggerPx": "", "tpTriggerPxType": "", "tradeId": str(trade.number) if trade else "",
         "uTime": str(order.updated_ms),
     }  # fmt: skip
@@ -81,7 +104,7 @@ def order_push(order_: Order, trade: Trade | None) -> Json:
     pushed = order(order_, trade) | {"amendResult": "", "code": "0", "msg": "", "reqId": "", "lastPx": ""}
     if trade is not None:
         pushed |= {
-            "fillFee": plain(-trade.fee), "fillFeeCcy": order_.listing.quote, "fillPnl": "0",
+            "fillFee": plain(-trade.fee), "fillFeeCcy": trade.currency, "fillPnl": "0",
             "execType": "M" if trade.maker else "T", "fillNotionalUsd": plain(trade.price * trade.quantity),
         }  # fmt: skip
     return pushed
@@ -92,11 +115,12 @@ def fill(trade: Trade) -> Json:
     return {
         "side": _side(trade.order), "fillSz": contracts(listing, trade.quantity), "fillPx": plain(trade.price),
         "fillPxVol": "", "fillFwdPx": "", "fee": plain(-trade.fee), "fillPnl": "0",
-        "ordId": order_id(trade.order), "feeRate": "-0.0002", "instType": "SWAP", "fillPxUsd": "",
-        "instId": listing.id, "clOrdId": trade.order.client_id, "posSide": "net", "billId": bill_id(trade),
+        "ordId": order_id(trade.order), "feeRate": "-0.0002", "instType": kind(listing), "fillPxUsd": "",
+        "instId": listing.id, "clOrdId": trade.order.client_id, "posSide": side_of_position(listing),
+        "billId": bill_id(trade),
         "subType": "1", "fillMarkVol": "", "tag": "", "fillTime": str(trade.time_ms),
         "execType": "M" if trade.maker else "T", "fillIdxPx": "", "tradeId": str(trade.number), "fillMarkPx": "",
-        "feeCcy": listing.quote, "ts": str(trade.time_ms),
+        "feeCcy": trade.currency, "ts": str(trade.time_ms),
     }  # fmt: skip
 
 
@@ -139,7 +163,26 @@ def position(position: PositionView, now_ms: int) -> Json:
     }  # fmt: skip
 
 
-def balance(core: Core) -> Json:
+def spot_balance(core: Core) -> Json:
+    names = ("borrowFroz", "crossLiab", "fixedBal", "imr", "interest", "isoEq", "liab", "maxLoan", "mgnRatio", "mmr",
+             "notionalLever", "upl", "availEq")  # fmt: skip
+    details = [
+        dict.fromkeys(names, "") | {
+            "availBal": plain(coin.free), "cashBal": plain(coin.total), "ccy": name, "disEq": plain(coin.total),
+            "eq": plain(coin.total), "eqUsd": plain(coin.total), "frozenBal": plain(coin.locked),
+            "ordFrozen": plain(coin.locked), "spotBal": plain(coin.total), "uTime": str(core.now_ms()),
+        }
+        for name, coin in core.coins().items()
+    ]  # fmt: skip
+    return {
+        "adjEq": "", "borrowFroz": "", "details": details, "imr": "", "isoEq": "", "mgnRatio": "", "mmr": "",
+        "notionalUsd": "", "ordFroz": "", "totalEq": plain(core.equity), "uTime": str(core.now_ms()), "upl": "",
+    }  # fmt: skip
+
+
+def balance(core: Core, *, spot: bool = False) -> Json:
+    if spot:
+        return spot_balance(core)
     held = core.equity - core.available
     detail = {
         "availBal": plain(core.available), "availEq": plain(core.available), "borrowFroz": "",
@@ -157,14 +200,15 @@ def balance(core: Core) -> Json:
 def candle(candle: Candle, listing: Listing) -> list[str]:
     prices = [plain(price) for price in (candle.open, candle.high, candle.low, candle.close)]
     volume = contracts(listing, candle.volume)
-    return [str(candle.open_ms), *prices, volume, plain(candle.volume), "1", "1" if candle.closed else "0"]
+    other = candle.volume * candle.close if listing.spot else candle.volume
+    return [str(candle.open_ms), *prices, volume, plain(other), "1", "1" if candle.closed else "0"]
 
 
 def ticker(core: Core, listing: Listing) -> Json:
     last = core.last(listing)
     shown = plain(last)
     return {
-        "instType": "SWAP", "instId": listing.id, "last": shown, "lastSz": "0.1",
+        "instType": kind(listing), "instId": listing.id, "last": shown, "lastSz": "0.1",
         "askPx": plain(last + listing.tick), "askSz": "1", "bidPx": plain(last - listing.tick), "bidSz": "1",
         "open24h": shown, "high24h": shown, "low24h": shown, "volCcy24h": "1", "vol24h": "1", "sodUtc0": shown,
         "sodUtc8": shown, "ts": str(core.now_ms()),

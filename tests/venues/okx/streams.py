@@ -49,7 +49,7 @@ class Streams:
             if isinstance(change, OrderChanged) and channel == "orders" and _covers(arg, change.order.listing):
                 yield _pushed(arg, [records.order_push(change.order, change.trade)])
             elif isinstance(change, AccountChanged) and channel == "account":
-                yield _pushed(arg, [records.balance(core)])
+                yield _pushed(arg, [self._balance()])
             elif isinstance(change, AccountChanged) and channel == "positions" and change.listing is not None:
                 if _covers(arg, change.listing):
                     yield _pushed(arg, [records.position(core.position(change.listing), core.now_ms())])
@@ -57,6 +57,9 @@ class Streams:
                 yield _pushed(arg, [records.ticker(core, change.listing)])
             elif isinstance(change, CandleChanged) and channel == "candle1m" and arg["instId"] == change.listing.id:
                 yield _pushed(arg, [records.candle(change.candle, change.listing)])
+
+    def _balance(self) -> Json:
+        return records.balance(self._core, spot=any(listing.spot for listing in self._core.listings.values()))
 
     async def _log_in(self, connection: Connection, command: Json) -> None:
         """HMAC SHA256 of the time in seconds and GET/users/self/verify, in Base64."""
@@ -103,7 +106,7 @@ class Streams:
     async def _snapshot(self, connection: Connection, arg: Json) -> None:
         core = self._core
         if arg["channel"] == "account":
-            await connection.push(_pushed(arg, [records.balance(core)]) | {"eventType": "snapshot", "curPage": 1})
+            await connection.push(_pushed(arg, [self._balance()]) | {"eventType": "snapshot", "curPage": 1})
         elif arg["channel"] == "positions":
             held = [core.position(listing) for listing in core.listings.values() if _covers(arg, listing)]
             data = [records.position(position, core.now_ms()) for position in held if position.quantity]
@@ -113,7 +116,7 @@ class Streams:
 
 
 def _covers(arg: Json, listing: Listing) -> bool:
-    return arg.get("instType") in {"SWAP", "ANY"} and arg.get("instId") in {None, listing.id}
+    return arg.get("instType") in {records.kind(listing), "ANY"} and arg.get("instId") in {None, listing.id}
 
 
 def _pushed(arg: Json, data: list[Any]) -> Json:

@@ -8,6 +8,7 @@ from opensqt.connector.ccxt_venue.exchanges.bybit import Bybit
 from opensqt.connector.ccxt_venue.exchanges.bybit_spot import BybitSpot
 from opensqt.connector.ccxt_venue.exchanges.gate import Gate
 from opensqt.connector.ccxt_venue.exchanges.okx import Okx
+from opensqt.connector.ccxt_venue.exchanges.okx_spot import OkxSpot
 
 DIALECTS: dict[Exchange, type[Dialect]] = {
     Exchange.BINANCE: Binance,
@@ -19,6 +20,7 @@ DIALECTS: dict[Exchange, type[Dialect]] = {
 """Of perpetuals."""
 
 SPOT_DIALECTS: dict[Exchange, type[Dialect]] = {
+    Exchange.OKX: OkxSpot,
     Exchange.BYBIT: BybitSpot,
 }
 

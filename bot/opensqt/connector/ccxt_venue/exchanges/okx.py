@@ -69,6 +69,7 @@ CODES = {
 
 
 class Okx(Dialect):
+    instrument_type = "SWAP"
     profile = Profile(
         name="okx",
         ccxt_id="okx",
@@ -144,7 +145,9 @@ class Okx(Dialect):
     async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:
         # The last three days, at once; the long history lags.
         market = exchange.market(symbol)
-        answer = await exchange.privateGetTradeFills({"instType": "SWAP", "instId": market["id"], "ordId": venue_id})
+        answer = await exchange.privateGetTradeFills(
+            {"instType": self.instrument_type, "instId": market["id"], "ordId": venue_id}
+        )
         trades: list[Json] = exchange.parse_trades(answer.get("data") or [], market)
         return trades or await exchange.fetch_my_trades(symbol, None, None, {"ordId": venue_id})
 
