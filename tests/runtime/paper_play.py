@@ -34,6 +34,7 @@ from opensqt.engine.events import (
     Started,
 )
 from opensqt.engine.market import from_money, to_money
+from opensqt.runtime.build import engine_build
 from opensqt.runtime.translation import Translation
 
 UID = "5f0c0000-0000-4000-8000-000000000001"
@@ -58,7 +59,7 @@ class PaperPlay:
         self.spec = GridBotSpec.model_validate({"connectorRef": {"name": "paper"}, "symbol": self.symbol, **spec})
         self._told: deque[Event] = deque()
         self._generation = 0
-        self._feed(Started(self.tape.time_us(0), 1))
+        self._feed(Started(self.tape.time_us(0), 1, self.translation.market, engine_build()))
         self.configure()
 
     def configure(self, goal: Goal = Goal.RUN, **changes: Any) -> None:
@@ -123,9 +124,12 @@ class PaperPlay:
     def _settle(self) -> None:
         while self._told:
             event = self._told.popleft()
-            for action in self.engine.on(event):
+            for action in self.decide(event):
                 self._carry_out(action)
                 self._hear()
+
+    def decide(self, event: Event) -> list[Action]:
+        return self.engine.on(event)
 
     def _hear(self) -> None:
         for update in self.matching.take_changes().updates:
