@@ -3,23 +3,26 @@
 A turn once given is kept, so that keys are served in the order in which they asked, however often they ask again.
 """
 
-import asyncio
-from collections.abc import Hashable
+import time
+from collections.abc import Callable, Hashable
 
 
 class StatusBudget:
     """At most `writes_per_second` writes of mere numbers over all keys, and one in `interval` seconds for each key."""
 
-    def __init__(self, *, writes_per_second: float, interval: float) -> None:
+    def __init__(
+        self, *, writes_per_second: float, interval: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._spacing = 1.0 / writes_per_second
         self._interval = interval
+        self._clock = clock
         self._next = 0.0
         self._last: dict[Hashable, float] = {}
         self._turns: dict[Hashable, float] = {}
 
     def wait(self, key: Hashable) -> float:
         """How many seconds a write of this key's numbers has to wait; 0 means that it is to be made now."""
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         turn = self._turns.get(key)
         if turn is None:
             turn = max(now, self._next, self._last.get(key, now - self._interval) + self._interval)
@@ -30,7 +33,7 @@ class StatusBudget:
     def written(self, key: Hashable) -> None:
         """The key's status was written, for whatever reason."""
         self._turns.pop(key, None)
-        self._last[key] = asyncio.get_running_loop().time()
+        self._last[key] = self._clock()
 
     def forgo(self, key: Hashable) -> None:
         """There is nothing to write any more: a turn that the key still had is another's."""

@@ -52,7 +52,7 @@ def opensqt(tmp_path: Path, thrown: Path) -> Opensqt:
     """Runs the command in a folder of the test's own."""
     environment = {**ENVIRONMENT, "TMPDIR": str(thrown)}
 
-    def run(*arguments: object, timeout: float = 150.0) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: object, timeout: float = 500.0) -> "subprocess.CompletedProcess[str]":
         command = [*OPENSQT, *map(str, arguments)]
         return subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=timeout, check=False

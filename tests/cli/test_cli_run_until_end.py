@@ -13,7 +13,6 @@ import pytest
 from tests.cli.conftest import MANIFEST, Opensqt
 from tests.cli.running import Running
 
-pytestmark = pytest.mark.timeout(300)
 BALANCE = Decimal(10000)
 
 
@@ -44,7 +43,7 @@ def test_the_document_adds_up_and_is_the_same_each_time(
 ) -> None:
     arguments = ("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json")
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: opensqt(*arguments, timeout=280), range(2))
+        first, second = pool.map(lambda _: opensqt(*arguments), range(2))
     assert first.returncode == 0, first.stderr
     document = json.loads(first.stdout)
     _check_adds_up(document)
@@ -61,7 +60,7 @@ def test_the_document_adds_up_and_is_the_same_each_time(
 
 def test_a_short_grid_trades_the_same_candles(opensqt: Opensqt, manifest: Path, candles: Path) -> None:
     manifest.write_text(MANIFEST.replace("  grid: {", "  side: Short\n  grid: {"))
-    done = opensqt("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json", timeout=280)
+    done = opensqt("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     _check_adds_up(document)
@@ -75,7 +74,7 @@ def test_a_neutral_grid_with_bounds_trails_and_waits_for_its_trigger(
 ) -> None:
     grid = 'lower: "46000", upper: "47000", trailing: {up: true}, triggerPrice: "46300", '
     manifest.write_text(MANIFEST.replace("  grid: {", "  side: Neutral\n  grid: {" + grid))
-    done = opensqt("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json", timeout=280)
+    done = opensqt("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json")
     assert done.returncode == 0, done.stderr
     assert "Triggered: the price has come to 46300" in done.stderr
     document = json.loads(done.stdout)
@@ -88,7 +87,7 @@ def test_two_bots_share_one_account(opensqt: Opensqt, tmp_path: Path) -> None:
     second = MANIFEST.split("---\n")[1].replace("name: grid", "name: wide").replace('"50"', '"200"')
     manifest = tmp_path / "two.yaml"
     manifest.write_text(MANIFEST.replace("days: 3", "days: 1") + "---\n" + second)
-    done = opensqt("run", "-f", manifest, "--until-end", "-o", "json", timeout=280)
+    done = opensqt("run", "-f", manifest, "--until-end", "-o", "json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     grid, wide = document["bots"]

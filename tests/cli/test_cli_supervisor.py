@@ -41,7 +41,7 @@ def stand_in(tmp_path: Path) -> Callable[[str], Process]:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 - it looks at other processes
             await asyncio.sleep(0.02)
 

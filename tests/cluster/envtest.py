@@ -27,7 +27,7 @@ omitStages: [RequestReceived]
 rules: [{level: RequestResponse}]
 """
 _ATTEMPTS = 3
-_READY_WITHIN = 60.0
+_READY_WITHIN = 180.0
 
 
 class EnvtestError(Exception):
@@ -153,7 +153,7 @@ class Envtest:
         request = urllib.request.Request(f"{self.url}/readyz", headers={"Authorization": f"Bearer {self._token}"})  # noqa: S310
         try:
             trust = ssl.create_default_context(cafile=str(certificate))
-            with urllib.request.urlopen(request, timeout=5, context=trust) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=30, context=trust) as answer:  # noqa: S310
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False

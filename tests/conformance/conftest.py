@@ -43,13 +43,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     every = {kind: list(faces) for kind, faces in SIMULATED.items()}
     if "face" not in metafunc.fixturenames:
         every = {kind: [*exchanges, Exchange.PAPER] for kind, exchanges in every.items()}
-    only = getattr(metafunc.module, "ONLY", None)
+    only = metafunc.definition.get_closest_marker("exchanges")
     kinds = _kinds(metafunc)
     subjects = [
         (exchange, kind)
         for kind in kinds
         for exchange in every[kind]
-        if (only is None or exchange is only) and EXCHANGE in {"", exchange.value}
+        if (only is None or exchange in only.args) and EXCHANGE in {"", exchange.value}
     ]
     ids = [exchange.value + ("-spot" if kind is MarketKind.SPOT else "") for exchange, kind in subjects]
     metafunc.parametrize(("exchange", "market"), subjects, ids=ids)

@@ -1,11 +1,13 @@
 """What only Binance has: listen keys that expire, and a used weight that it tells with every answer."""
 
+import pytest
+
 from opensqt.api.connector import Exchange
 from opensqt.connector.venue import Gap, VenueFill
 from tests.conformance.subject import SYMBOL, Follow, Subject, placed
 from tests.venues.binance.face import BinanceFace
 
-ONLY = Exchange.BINANCE
+pytestmark = pytest.mark.exchanges(Exchange.BINANCE)
 
 
 async def test_a_stream_outlives_its_listen_key(impatient: None, simulated: Subject, following: Follow) -> None:

@@ -189,7 +189,7 @@ async def test_a_hundred_fills_in_one_burst_all_come(simulated: Subject, followi
 
 async def _price_comes(simulated: Subject, stream: Following, price: str) -> None:
     """Subscribed, told, and heard; a price that nobody heard is told again."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while Decimal(price) not in [told.last for told in stream.of(Price)]:
             await simulated.face.until(lambda: simulated.face.subscribed("icker"))
             await simulated.face.price(price)

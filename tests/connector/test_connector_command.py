@@ -132,7 +132,7 @@ async def test_it_serves_says_how_it_is_and_ends_cleanly(postgres_dsn: str, tmp_
         stream = client.watch_price(SYMBOL)
         await anext(stream)
         running.process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(running.process.wait(), 10) == 0
+        assert await asyncio.wait_for(running.process.wait(), 120) == 0
         await stream.aclose()
         await client.close()
         assert "Traceback" not in running.log
@@ -151,7 +151,7 @@ async def test_it_ends_while_it_still_tries_to_open(tmp_path: Path) -> None:
         await running.ports()
         await eventually(lambda: "JournalUnreachable" in running.log)
         running.process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(running.process.wait(), 10) == 0
+        assert await asyncio.wait_for(running.process.wait(), 120) == 0
 
 
 async def test_a_password_is_never_shown(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ async def test_books_that_went_back_in_time_end_the_process(postgres_dsn: str, t
         connection = await asyncpg.connect(postgres_dsn)
         await connection.execute("UPDATE paper.accounts SET sequence = sequence + 5")
         await connection.close()
-        assert await asyncio.wait_for(running.process.wait(), 60) == 1
+        assert await asyncio.wait_for(running.process.wait(), 120) == 1
         assert "the books are at commit" in running.log
 
 

@@ -103,6 +103,7 @@ class Mortal:
         self._starting = asyncio.Lock()
         self.process: Running | None = None
         self.kills = 0
+        self.steps = 0
 
     async def start(self) -> None:
         self.process = await self._stack.enter_async_context(self._start(self._ports))
@@ -126,7 +127,7 @@ class Mortal:
         await self.process.end(signal.SIGKILL)
         self.process = await self._stack.enter_async_context(self._start(self._ports))
 
-    async def answered(self, ask: Callable[[], Awaitable[T]], *, seconds: float = 60) -> T:
+    async def answered(self, ask: Callable[[], Awaitable[T]], *, seconds: float = 120) -> T:
         async with asyncio.timeout(seconds):
             while True:
                 try:
@@ -171,6 +172,7 @@ async def play(mortal: Mortal, grid: GridPlayer) -> None:
 
         answer = await mortal.answered(ask)
         step = answer.number
+        mortal.steps += 1
         orders = []
         if not started and answer.price is not None:
             orders, started = grid.start(answer.price), True
@@ -214,12 +216,13 @@ async def test_kill_9_again_and_again_changes_nothing(postgres_dsn: str, tmp_pat
         await mortal.start()
         playing = asyncio.create_task(play(mortal, player()))
         while not playing.done() and mortal.kills < 8:
-            # Between a moment and a while: some deaths come right after the start, some in the middle of the trading.
-            await asyncio.wait({playing}, timeout=random.uniform(0.05, 0.3))
+            # Some deaths come right after the start, some in the middle of the trading.
+            enough = mortal.steps + random.randint(0, 6)
+            await eventually(lambda enough=enough: playing.done() or mortal.steps >= enough)  # type: ignore[misc]
             await mortal.kill()
             await mortal.answered(mortal.ready)
         await playing
-        assert mortal.kills >= 3
+        assert mortal.kills == 8
         fills, account, positions, open_orders = undisturbed
         assert await results(mortal) == (account, positions, open_orders)
         assert [fill.trade_id for fill in fills] == [

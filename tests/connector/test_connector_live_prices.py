@@ -37,7 +37,7 @@ async def world(face: Face, postgres_dsn: str) -> AsyncIterator[World]:
 
 async def healthy(world: World, reason: str, face: Face, price: str = "50000") -> None:
     """Prices come again and again until the venue says so."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while world.venue.health().reason != reason:
             await face.price(price)
             await asyncio.sleep(0.05)
@@ -57,7 +57,7 @@ async def test_orders_fill_when_the_exchanges_price_touches_them(face: Face, wor
     assert isinstance(placed, VenueOrder), placed
     await face.price("49600")
     await face.price("49499.9")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (await world.venue.order(SYMBOL, "o1"))[0].state is not OrderState.FILLED:
             await face.price("49499.9")
     _, (fill,) = await world.venue.order(SYMBOL, "o1")
@@ -85,7 +85,7 @@ async def test_the_books_outlive_the_process_and_the_prices_do_not(face: Face, w
 async def test_a_stream_that_breaks_closes_the_market_until_it_is_back(face: Face, world: World) -> None:
     await healthy(world, "Ready", face)
     await face.hang_up()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while world.venue.health().ready:
             await world.venue.health_changed()
     assert world.venue.health().reason == "PricesUnavailable"

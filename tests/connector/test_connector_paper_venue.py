@@ -425,7 +425,7 @@ async def test_klines_follow_the_market(postgres_dsn: str, tmp_path: Path) -> No
     async with opened(connector(market(path=path), speed=600), postgres_dsn) as venue:
         stream = venue.watch_klines([SYMBOL], "5m")
         closed: list[Kline] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             async for kline in stream:
                 if isinstance(kline, Kline) and kline.closed:
                     closed.append(kline)

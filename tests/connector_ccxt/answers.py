@@ -48,7 +48,7 @@ class Answers:
         for socket in self.sockets:
             await socket.send_json(message)
 
-    async def until(self, holds: Callable[[], bool], seconds: float = 15.0) -> None:
+    async def until(self, holds: Callable[[], bool], seconds: float = 120.0) -> None:
         async with asyncio.timeout(seconds):
             while not holds():  # noqa: ASYNC110 - several conditions of several tests
                 await asyncio.sleep(0.01)

@@ -20,7 +20,7 @@ OKX = ExchangeConnectorSpec(exchange=Exchange.OKX, credentials_secret_ref=Secret
 NOWHERE = "http://127.0.0.1:1"
 
 
-async def healthy(venue: Venue, reason: str, seconds: float = 20.0) -> None:
+async def healthy(venue: Venue, reason: str, seconds: float = 120.0) -> None:
     async with asyncio.timeout(seconds):
         while venue.health().reason != reason:
             await venue.health_changed()

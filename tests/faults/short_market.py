@@ -13,7 +13,7 @@ from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.journal.errors import JournalUnreachable
 from opensqt.journal.reader import JournalReader
 from tests.faults.watched_venue import WatchedVenue
-from tests.runtime.harness import UID
+from tests.runtime.harness import PATIENCE, UID
 
 Snapshot = Callable[[], Any]
 """A coroutine function: the bot's GetSnapshotResponse, None where it does not answer."""
@@ -60,7 +60,7 @@ async def record(venue: WatchedVenue, snapshot: Snapshot, moves: tuple[Move, ...
     for move in moves:
         move(venue)
         last, same = None, 0
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while same < 25:
                 venue.tick()
                 await asyncio.sleep(0.02)
@@ -74,7 +74,7 @@ async def record(venue: WatchedVenue, snapshot: Snapshot, moves: tuple[Move, ...
     return stages
 
 
-async def settle(venue: WatchedVenue, snapshot: Snapshot, expected: Stage, *, seconds: float = 60) -> None:
+async def settle(venue: WatchedVenue, snapshot: Snapshot, expected: Stage, *, seconds: float = PATIENCE) -> None:
     """Lets the market's time pass until exchange and bot have what they must have; fails with the difference."""
     now: Stage | None = None
     try:
@@ -109,7 +109,7 @@ async def check_books(venue: WatchedVenue, dsn: str) -> None:
     traded = sorted(trade.trade_id for trade in venue.trades)
     counted: list[str] | None = None
     with suppress(TimeoutError):
-        async with asyncio.timeout(20):  # the bot may have said what it is about to commit
+        async with asyncio.timeout(PATIENCE):  # the bot may have said what it is about to commit
             while counted != traded:
                 placed = set(venue.placements)
                 with suppress(JournalUnreachable):

@@ -30,8 +30,9 @@ from tests.faults.short_market import (
     settle,
 )
 from tests.faults.watched_venue import WatchedVenue
-from tests.faults.zygote import Zygote, fresh_ports, zygote
+from tests.faults.zygote import Zygote, zygote
 from tests.runtime.harness import connector, environment
+from tests.runtime.processes import free_ports
 
 SHARDS = 4
 
@@ -59,7 +60,7 @@ class MortalBot:
             await self._start()
 
     async def _start(self) -> None:
-        ports = fresh_ports()
+        ports = free_ports()
         words = ["--connector", self._address]
         self._process = await self._zygote.start("bot", words, self._env, self._log, ports)
         backoff = (("grpc.initial_reconnect_backoff_ms", 30), ("grpc.max_reconnect_backoff_ms", 100))
@@ -82,7 +83,7 @@ class MortalBot:
     async def snapshot(self) -> pb.GetSnapshotResponse | None:
         stub = stubs.BotServiceStub(self._channels[-1])
         try:
-            return await stub.GetSnapshot(pb.GetSnapshotRequest(), timeout=5)  # type: ignore[no-any-return]
+            return await stub.GetSnapshot(pb.GetSnapshotRequest(), timeout=30)  # type: ignore[no-any-return]
         except grpc.aio.AioRpcError:
             return None
 
@@ -134,7 +135,7 @@ async def killed_everywhere(bots: MortalBot, dsn: str, moves: tuple[Move, ...], 
         boundary += SHARDS
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("length", BOTH_LENGTHS)
 async def test_complaints_1_2_5_a_bot_killed_at_every_boundary(

@@ -25,8 +25,9 @@ from tests.connector.paper_world import connector as connector_resource
 from tests.connector.paper_world import market, write_candles
 from tests.faults.boundaries import Blow, RpcProxy, StatementProxy, calls, statements
 from tests.faults.short_market import BOTH_LENGTHS, forget_all, slots_of
-from tests.faults.zygote import Zygote, fresh_ports, zygote
+from tests.faults.zygote import Zygote, zygote
 from tests.runtime.harness import UID, bot, environment
+from tests.runtime.processes import free_ports
 from tests.runtime.simulated_venue import SYMBOL
 
 SHARDS = 4
@@ -63,7 +64,7 @@ class MortalConnector:
             await self._start()
 
     async def _start(self) -> None:
-        ports = fresh_ports()
+        ports = free_ports()
         self._process = await self._zygote.start("connector", ["--lockstep", UID], self._env, self._log, ports)
         self.address = f"127.0.0.1:{ports[0]}"
         await self._rpcs.lead_to(self.address)
@@ -85,7 +86,7 @@ class MortalConnector:
         await self.start()
         try:
             async with bot(environment(dsn, changes=SPEC), address) as running:
-                await running.when(lambda status: status.market_ended, seconds=60)
+                await running.when(lambda status: status.market_ended)
                 self._rpcs.blow = self._books.blow = None
                 snapshot = await running.stub.GetSnapshot(pb.GetSnapshotRequest(fills=1000))
                 return await self._all(snapshot, dsn), blow
@@ -136,7 +137,7 @@ async def world(
         yield MortalConnector(running, rpcs, books, dsn, tmp_path), address
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("length", BOTH_LENGTHS)
 async def test_complaint_2_a_connector_killed_at_every_boundary(

@@ -75,7 +75,7 @@ class MortalPostgres:
         return stages, blow
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("length", BOTH_LENGTHS)
 async def test_complaints_1_2_a_postgres_killed_at_every_statement(

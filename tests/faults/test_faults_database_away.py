@@ -23,7 +23,7 @@ async def said(bot: BotProcess, *, healthy: bool) -> pb.Probe:
         probes = status.probes if status is not None else []
         return next((probe for probe in probes if probe.name == "Journal" and probe.healthy is healthy), None)
 
-    result = await until(found, seconds=60)
+    result = await until(found)
     assert isinstance(result, pb.Probe)
     return result
 
@@ -51,7 +51,7 @@ async def test_complaint_1_nothing_is_placed_while_the_database_is_away(tmp_path
                 venue.closed = ""
                 await server.start()
                 await said(bot, healthy=True)
-                await until(lambda: {side for side, *_ in venue.open_now()} == {"Buy", "Sell"}, seconds=60)
+                await until(lambda: {side for side, *_ in venue.open_now()} == {"Buy", "Sell"})
                 await check_books(venue, server.dsn)
 
 
@@ -74,5 +74,5 @@ async def test_complaint_1_a_bot_that_dies_while_the_database_is_away(tmp_path: 
                 await said(second, healthy=False)
                 venue.closed = ""
                 await server.start()
-                await until(lambda: {side for side, *_ in venue.open_now()} == {"Buy", "Sell"}, seconds=60)
+                await until(lambda: {side for side, *_ in venue.open_now()} == {"Buy", "Sell"})
                 await check_books(venue, server.dsn)

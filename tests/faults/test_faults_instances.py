@@ -10,7 +10,7 @@ from pathlib import Path
 from opensqt.bot.v1 import bot_pb2 as pb
 from tests.faults.short_market import SPEC, check_books
 from tests.faults.watched_venue import WatchedVenue
-from tests.runtime.harness import connector, environment, until
+from tests.runtime.harness import PATIENCE, connector, environment, until
 from tests.runtime.processes import BotProcess, bot_process
 
 FENCED = 3
@@ -20,7 +20,7 @@ FENCED = 3
 async def ended(bot: BotProcess) -> int:
     """Its exit code; fails with its log where it does not end."""
     try:
-        return await asyncio.wait_for(bot.process.wait(), 60)
+        return await asyncio.wait_for(bot.process.wait(), PATIENCE)
     except TimeoutError:
         raise AssertionError(f"it goes on:\n{bot.log}") from None
 
@@ -60,7 +60,7 @@ async def test_complaint_2_an_older_instance_that_is_at_work_is_put_out(postgres
                 status = await newer.when_phase(pb.PHASE_RUNNING)
                 assert status.epoch == 2
                 enough = len(venue.trades) + 4
-                await until(lambda: len(venue.trades) >= enough, seconds=60)
+                await until(lambda: len(venue.trades) >= enough)
                 moving.cancel()
                 await check_books(venue, postgres_dsn)
         finally:

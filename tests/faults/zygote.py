@@ -4,36 +4,18 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
 
-FIRST_PORT = 20_000
-"""Ports from here to the 32,768th are given to nobody who asks for any: none is lost to another process meanwhile."""
-_ports = count(FIRST_PORT + os.getpid() % 1000 * 12)
-
-
-def fresh_ports() -> tuple[int, int, int]:
-    """Three ports that were never used by this process, and that nobody listens on."""
-    found: list[int] = []
-    while len(found) < 3:
-        port = FIRST_PORT + next(_ports) % 12_000
-        with suppress(OSError):
-            socket.create_server(("127.0.0.1", port)).close()
-            found.append(port)
-    return found[0], found[1], found[2]
-
-
 FORKS = 3
 """A fork of a process with gRPC in it may hang before it has done anything; then another is made."""
-LISTENS_WITHIN = 15.0
+LISTENS_WITHIN = 30.0
 
 
 async def _came_to_life(process: int, port: int) -> bool:

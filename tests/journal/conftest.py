@@ -40,7 +40,7 @@ async def sql(postgres_dsn: str) -> AsyncIterator[Connection]:
 
 async def until(condition: Callable[[], Coroutine[Any, Any, object]]) -> None:
     """Until the condition holds."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await condition():  # noqa: ASYNC110 - other processes set no event of ours
             await asyncio.sleep(0.01)
 

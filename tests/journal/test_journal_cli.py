@@ -19,7 +19,8 @@ from opensqt.journal.journal import Journal
 from opensqt.journal.postgres import connect
 from tests.journal.conftest import until
 from tests.journal.sample import IDENTITY, decided, price
-from tests.journal.test_journal_postgres import shown, unused_port
+from tests.journal.test_journal_postgres import shown
+from tests.runtime.processes import free_ports
 
 PROGRAM = "from opensqt.cli.postgres import postgres; postgres()"
 
@@ -36,7 +37,7 @@ async def running(folder: Path, port: int, password: str) -> AsyncIterator[async
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while line := await process.stdout.readline():
                 if b"postgres.listening" in line:
                     break
@@ -45,11 +46,11 @@ async def running(folder: Path, port: int, password: str) -> AsyncIterator[async
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
         await process.stdout.read()
-        assert await asyncio.wait_for(process.wait(), 40) == 0
+        assert await asyncio.wait_for(process.wait(), 120) == 0
 
 
 async def test_it_serves_a_journal_and_keeps_it(tmp_path: Path) -> None:
-    port = unused_port()
+    port = free_ports()[0]
     dsn = f"postgresql://trader:first-word@127.0.0.1:{port}/trading"
     async with running(tmp_path, port, "first-word\n"):
         journal = await Journal.open(dsn, **IDENTITY)
@@ -74,7 +75,7 @@ def postmaster(folder: Path) -> int:
 
 
 async def test_the_server_comes_back_when_it_is_killed(tmp_path: Path) -> None:
-    port = unused_port()
+    port = free_ports()[0]
     dsn = f"postgresql://trader:word@127.0.0.1:{port}/trading"
     async with running(tmp_path, port, "word"):
         pid = postmaster(tmp_path)

@@ -103,7 +103,7 @@ async def test_a_server_that_ends_the_connection_in_the_middle(open_journal: Ope
 
 
 async def test_a_server_that_does_not_answer_in_time(open_journal: OpenJournal, sql: Connection) -> None:
-    journal = await open_journal(timeout=0.3)
+    journal = await open_journal(timeout=2.0)
     async with append_blocked(sql):
         with pytest.raises(JournalUnreachable, match="TimeoutError"):
             await journal.append(decided([price(1)], [place("o1")]))
@@ -129,7 +129,7 @@ async def test_an_append_that_arrives_late_changes_nothing(
 ) -> None:
     """Held back on its way, given up, and then delivered: before or after another instance has started."""
     proxy, dsn = through
-    journal = await open_journal(dsn, timeout=0.3)
+    journal = await open_journal(dsn, timeout=2.0)
     held = await sql.fetchval(f"SELECT pid {SESSIONS}")
     proxy.released.clear()
     with pytest.raises(JournalUnreachable):

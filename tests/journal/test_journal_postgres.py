@@ -1,7 +1,6 @@
 """Errors of connections say what is wrong and never the password."""
 
 import asyncio
-import socket
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from opensqt.journal.errors import JournalMisconfigured, JournalUnreachable
 from opensqt.journal.journal import Journal
 from opensqt.journal.postgres import connect, create_pool, redacted
 from tests.journal.sample import IDENTITY
+from tests.runtime.processes import free_ports
 
 PASSWORD = "xyzzy-Geheimnis"  # noqa: S105
 
@@ -25,11 +25,6 @@ def shown(error: BaseException | None) -> str:
         text += f"{error!r} {error}\n"
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return text
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @given(
@@ -79,7 +74,7 @@ def test_the_rest_is_shown(dsn: str, expected: str) -> None:
 )
 async def test_a_database_that_does_not_answer(dsn: str) -> None:
     with pytest.raises(JournalUnreachable, match=r"postgresql://bob@.*/trading") as caught:
-        await Journal.open(dsn.format(port=unused_port()), **IDENTITY)
+        await Journal.open(dsn.format(port=free_ports()[0]), **IDENTITY)
     assert PASSWORD not in shown(caught.value)
 
 

@@ -189,7 +189,7 @@ class FakeCluster:
             await served[1].stop()
 
 
-async def eventually(look: Callable[[], Awaitable[Any]], what: str, *, within: float = 60.0) -> Any:
+async def eventually(look: Callable[[], Awaitable[Any]], what: str, *, within: float = 120.0) -> Any:
     """What `look` answers once it is true; a key or element that it misses means: not yet."""
     deadline = asyncio.get_running_loop().time() + within
     last: object = None

@@ -42,7 +42,7 @@ class KubeClient:
             base_url=cluster["server"],
             verify=ssl.create_default_context(cafile=cluster["certificate-authority"]),
             headers={"Authorization": f"Bearer {user['token']}", "User-Agent": USER_AGENT},
-            timeout=30,
+            timeout=120,
             trust_env=False,
         )
 

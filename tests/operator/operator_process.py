@@ -56,7 +56,7 @@ class OperatorProcess:
             await self.wait_ready()
 
     async def wait_ready(self) -> None:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(180):
             while (await self.probe("readyz"))[0] != 200:
                 assert self.process is not None
                 assert self.process.returncode is None, self.log()
@@ -81,7 +81,7 @@ class OperatorProcess:
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(120):
                     await self.process.wait()
             except TimeoutError:
                 await self.kill()
@@ -93,7 +93,7 @@ class OperatorProcess:
 
 def _get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

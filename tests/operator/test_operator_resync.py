@@ -46,7 +46,7 @@ async def test_a_silent_watch_of_one_namespace_is_not_hidden_by_the_watch_of_ano
         return max(resync.misses.values(), default=0) >= MISSED_RESYNCS
 
     try:
-        await eventually(missed, "the silent watch is noticed", within=10)
+        await eventually(missed, "the silent watch is noticed")
         (reason,) = health.stuck()
         assert reason.startswith("the watch of GridBot in silent")
     finally:

@@ -41,7 +41,7 @@ class World:
         return await self.kube.get("GridBot", name)
 
     async def until(
-        self, condition: Callable[[Object], bool], what: str, name: str = "grid", within: float = 60.0
+        self, condition: Callable[[Object], bool], what: str, name: str = "grid", within: float = 120.0
     ) -> Object:
         """The GridBot once the condition holds."""
         latest: Object = {}
@@ -65,7 +65,7 @@ class World:
             "the bot and its connector run", name,
         )  # fmt: skip
 
-    async def gone(self, kind: str, name: str, within: float = 60.0) -> None:
+    async def gone(self, kind: str, name: str, within: float = 120.0) -> None:
         async def look() -> bool:
             return await self.kube.find(kind, name) is None
 

@@ -20,6 +20,8 @@ from tests.runtime.simulated_venue import SYMBOL
 
 UID = "5f0c0000-0000-4000-8000-000000000001"
 LOCAL = "127.0.0.1:0"
+PATIENCE = 120.0
+"""Seconds until a condition counts as missed: a machine may be ten times as slow as ours."""
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def environment(
     return {RESOURCE_ENV: json.dumps(resource), DSN_ENV: dsn}
 
 
-async def until(condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
+async def until(condition: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
     """What `condition` returns once it is true (it may be a coroutine function). Fails after `seconds`."""
     async with asyncio.timeout(seconds):
         while True:
@@ -79,7 +81,7 @@ class Bot:
     async def status(self) -> pb.Status:
         return (await self.stub.GetSnapshot(pb.GetSnapshotRequest())).status
 
-    async def when(self, condition: Callable[[pb.Status], bool], *, seconds: float = 20.0) -> pb.Status:
+    async def when(self, condition: Callable[[pb.Status], bool], *, seconds: float = PATIENCE) -> pb.Status:
         """The first status of which `condition` holds."""
         last: pb.Status | None = None
         try:
@@ -119,7 +121,7 @@ class Bot:
         request = pb.ConfigureRequest(
             bot_uid=uid, generation=generation, goal=goal, spec_json=json.dumps(spec(**changes))
         )
-        return (await self.stub.Configure(request, timeout=10)).status
+        return (await self.stub.Configure(request, timeout=PATIENCE)).status
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import grpc
 from opensqt.api.process import DSN_ENV, RESOURCE_ENV
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.bot.v1 import bot_pb2_grpc as stubs
-from tests.runtime.harness import until
+from tests.runtime.harness import PATIENCE, until
 
 SOURCE = Path(__file__).parents[2] / "bot"
 CONNECTOR_UID = "5f0c0000-0000-4000-8000-00000000000c"
@@ -46,7 +47,7 @@ class Running:
         """Sends the signal and waits for the end; returns the exit code."""
         with suppress(ProcessLookupError):
             self.send(number)
-        return await asyncio.wait_for(self.process.wait(), 30)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
     def resident_mebibytes(self) -> float:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
@@ -58,7 +59,7 @@ class BotProcess(Running):
         """None while it does not answer."""
         async with grpc.aio.insecure_channel(self.address) as channel:
             try:
-                return await stubs.BotServiceStub(channel).GetSnapshot(pb.GetSnapshotRequest(fills=fills), timeout=5)
+                return await stubs.BotServiceStub(channel).GetSnapshot(pb.GetSnapshotRequest(fills=fills), timeout=30)
             except grpc.aio.AioRpcError:
                 return None
 
@@ -72,7 +73,7 @@ class BotProcess(Running):
             status = await self.status()
             return status if status is not None and status.phase == phase else None
 
-        found = await until(reached, seconds=30)
+        found = await until(reached)
         assert isinstance(found, pb.Status)
         return found
 
@@ -107,12 +108,21 @@ async def paper_process(
         yield Running(process, ports, log)
 
 
+FIRST_PORT, LAST_PORT = 10_000, 30_000
+"""Ports below the 32,768th are given to nobody who asks for any: none is lost to another process meanwhile."""
+# Workers have neighbouring process ids, and should not meet.
+_ports = count(os.getpid() % 20 * 1000)
+
+
 def free_ports() -> Ports:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    first, second, third = (each.getsockname()[1] for each in sockets)
-    for each in sockets:
-        each.close()
-    return first, second, third
+    """Three ports that were never used by this process, and that nobody listens on."""
+    found: list[int] = []
+    while len(found) < 3:
+        port = FIRST_PORT + next(_ports) % (LAST_PORT - FIRST_PORT)
+        with suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            found.append(port)
+    return found[0], found[1], found[2]
 
 
 async def _start(

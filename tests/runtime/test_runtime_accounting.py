@@ -11,7 +11,7 @@ import pytest
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector.client import ExchangeClient
 from opensqt.engine.market import from_money
-from tests.runtime.harness import UID, environment, until
+from tests.runtime.harness import PATIENCE, UID, environment, until
 from tests.runtime.paper_play import PaperPlay
 from tests.runtime.processes import BotProcess, bot_process, paper_process
 
@@ -42,7 +42,6 @@ CASES = {
 }
 
 
-@pytest.mark.timeout(600)  # a whole month
 @pytest.mark.parametrize("name", CASES)
 def test_complaint_11_the_pnl_of_a_month_is_the_change_of_the_equity(
     candle_file: Callable[[str], Path], name: str
@@ -67,7 +66,7 @@ async def _ended(bot: BotProcess) -> pb.Status:
         status = await bot.status()
         return status if status is not None and status.market_ended else None
 
-    found = await until(ended, seconds=120)
+    found = await until(ended, seconds=2 * PATIENCE)
     assert isinstance(found, pb.Status)
     return found
 

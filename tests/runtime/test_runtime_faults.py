@@ -14,7 +14,7 @@ from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy
 from opensqt.journal.embedded import EmbeddedPostgres
 from opensqt.runtime import feeds, reconciliation
-from tests.runtime.harness import bot, connector, environment, until
+from tests.runtime.harness import PATIENCE, bot, connector, environment, until
 from tests.runtime.simulated_venue import SimulatedVenue
 
 
@@ -286,7 +286,7 @@ async def test_a_newer_instance_ends_the_older(postgres_dsn: str) -> None:
         async with bot(env, address) as newer:
             await newer.phase(pb.PHASE_RUNNING)
             venue.move("39850")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 assert await asyncio.shield(older.ended) == 3
             await until(lambda: venue.live(OrderSide.SELL))
     assert len(set(venue.placements)) == len(venue.placements)

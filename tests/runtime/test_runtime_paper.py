@@ -11,7 +11,7 @@ import asyncpg
 
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.exchange.v1 import exchange_pb2
-from tests.runtime.harness import UID, environment, until
+from tests.runtime.harness import PATIENCE, UID, environment, until
 from tests.runtime.processes import BotProcess, bot_process, paper_process
 from tests.runtime.simulated_venue import SYMBOL
 
@@ -33,7 +33,7 @@ async def _ended(bot: BotProcess) -> pb.GetSnapshotResponse:
         snapshot = await bot.snapshot(fills=100_000)
         return snapshot if snapshot is not None and snapshot.status.market_ended else None
 
-    found = await until(ended, seconds=120)
+    found = await until(ended, seconds=2 * PATIENCE)
     assert isinstance(found, pb.GetSnapshotResponse)
     return found
 
@@ -61,7 +61,7 @@ async def _fills(bot: BotProcess, enough: int) -> int:
         status = await bot.status()
         return status.fills if status is not None and status.fills >= enough else 0
 
-    return int(await until(traded, seconds=60))
+    return int(await until(traded))
 
 
 async def test_lockstep_gives_the_same_every_time(

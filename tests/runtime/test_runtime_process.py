@@ -19,7 +19,7 @@ from opensqt.api.process import DSN_ENV, RESOURCE_ENV
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector.venue import NewOrder
 from opensqt.engine.actions import OrderSide
-from tests.runtime.harness import connector, environment, until
+from tests.runtime.harness import PATIENCE, connector, environment, until
 from tests.runtime.processes import BotProcess, bot_process
 from tests.runtime.simulated_venue import SimulatedVenue
 
@@ -55,7 +55,7 @@ async def test_killed_at_every_placement(postgres_dsn: str, tmp_path: Path, mome
             if dead():
                 instances.append(await stack.enter_async_context(bot_process(env, address, tmp_path / "log")))
             venue.move(price)
-            await until(lambda: dead() or _settled(venue), seconds=75)
+            await until(lambda: dead() or _settled(venue))
         if not dead():
             await instances[-1].end(signal.SIGKILL)
         async with bot_process(env, address, tmp_path / "log") as last:
@@ -65,7 +65,7 @@ async def test_killed_at_every_placement(postgres_dsn: str, tmp_path: Path, mome
                 done = status is not None and status.phase == pb.PHASE_RUNNING and status.fills == len(venue.trades)
                 return status if done else None
 
-            status = await until(agrees, seconds=75)
+            status = await until(agrees)
             assert Decimal(status.position) == venue.position
             await until(lambda: _settled(venue))
             assert await last.end(signal.SIGTERM) == 0
@@ -103,7 +103,7 @@ async def test_a_paused_instance_cannot_place_after_a_newer_one(postgres_dsn: st
             await until(lambda: _settled(venue) and len(venue.live(OrderSide.BUY)) == 2)
             placed = list(venue.placements)
             older.send(signal.SIGCONT)
-            assert await asyncio.wait_for(older.process.wait(), 30) == 3
+            assert await asyncio.wait_for(older.process.wait(), PATIENCE) == 3
             assert "fenced" in older.log
             assert venue.placements == placed
     assert len(set(venue.placements)) == len(venue.placements)
@@ -125,14 +125,16 @@ async def test_it_says_how_it_is(postgres_dsn: str, tmp_path: Path) -> None:
             await until(lambda: serving("readiness"))
 
         def metrics() -> str:
-            with urllib.request.urlopen(f"http://127.0.0.1:{bot.metrics_port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{bot.metrics_port}/metrics", timeout=PATIENCE) as answer:
                 return str(answer.read().decode())
 
-        text = await asyncio.to_thread(metrics)
-        assert 'opensqt_bot_open_orders{gridbot="bot",namespace="test",side="buy"} 2.0' in text
-        assert 'opensqt_bot_ready{gridbot="bot",namespace="test"} 1.0' in text
-        assert "opensqt_bot_commit_seconds_bucket" in text
-        assert 'opensqt_bot_feed_age_seconds{feed="price"' in text
+        async def measured(text: str) -> bool:
+            return text in await asyncio.to_thread(metrics)
+
+        await until(lambda: measured('opensqt_bot_open_orders{gridbot="bot",namespace="test",side="buy"} 2.0'))
+        await until(lambda: measured('opensqt_bot_ready{gridbot="bot",namespace="test"} 1.0'))
+        await until(lambda: measured("opensqt_bot_commit_seconds_bucket"))
+        await until(lambda: measured('opensqt_bot_feed_age_seconds{feed="price"'))
         assert bot.resident_mebibytes() < 80
         assert await bot.end(signal.SIGTERM) == 0
         assert len(venue.live(OrderSide.BUY)) == 2, "the orders stay in the market"
@@ -153,7 +155,7 @@ async def test_a_wrong_environment_is_named(tmp_path: Path, change: dict[str, ob
     spec = {name: value for name, value in change.items() if not name.startswith("OPENSQT")}
     env = {**environment("postgresql://nobody@127.0.0.1:1/none", changes=spec), **variables}
     async with bot_process(env, "127.0.0.1:1", tmp_path / "log") as bot:
-        assert await asyncio.wait_for(bot.process.wait(), 30) == 2
+        assert await asyncio.wait_for(bot.process.wait(), PATIENCE) == 2
         assert all(word in bot.log for word in words), bot.log
         assert "Traceback" not in bot.log
 
@@ -161,10 +163,10 @@ async def test_a_wrong_environment_is_named(tmp_path: Path, change: dict[str, ob
 async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     env = environment("postgresql://nobody@127.0.0.1:1/none")
     async with bot_process(env, "127.0.0.1:1", tmp_path / "first") as first:
-        await until(first.status, seconds=30)
+        await until(first.status)
         ports = (first.port, 0, 0)
         async with bot_process(env, "127.0.0.1:1", tmp_path / "second", ports=ports) as second:
-            assert await asyncio.wait_for(second.process.wait(), 30) == 2
+            assert await asyncio.wait_for(second.process.wait(), PATIENCE) == 2
             assert f"--listen: cannot listen on 127.0.0.1:{first.port}" in second.log
 
 
@@ -175,5 +177,5 @@ async def test_it_can_be_stopped_while_it_waits(postgres_dsn: str, tmp_path: Pat
             status = await bot.status()
             return status is not None and status.reason == "ConnectorNotReady"
 
-        await until(waits, seconds=30)
+        await until(waits)
         assert await bot.end(signal.SIGTERM) == 0

@@ -67,7 +67,7 @@ class Connection:
             await self.answer(late)
 
     async def close(self, code: int = WSCloseCode.GOING_AWAY) -> None:
-        await asyncio.wait_for(self._socket.close(code=code, drain=False), 5)
+        await asyncio.wait_for(self._socket.close(code=code, drain=False), 60)
 
     def cut(self) -> None:
         """Ends the TCP connection without a word."""

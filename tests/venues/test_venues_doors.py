@@ -65,6 +65,9 @@ PRIVATE: dict[Exchange, tuple[str, Json]] = {
 }
 
 
+WITH_PASSPHRASE = [exchange for exchange in FACES if DIALECTS[exchange].profile.passphrase]
+
+
 @pytest.fixture(params=FACES, ids=lambda exchange: exchange.value)
 async def face(request: pytest.FixtureRequest) -> AsyncIterator[Face]:
     face = FACES[request.param]()
@@ -121,11 +124,18 @@ async def test_no_signed_address_answers_without_a_key(face: Face) -> None:
     assert len(routes) > 10
 
 
-@pytest.mark.parametrize("wrong", ["api_key", "api_secret", "passphrase"])
+@pytest.mark.parametrize("wrong", ["api_key", "api_secret"])
 async def test_a_wrong_key_is_refused(face: Face, wrong: str) -> None:
+    await _refused(face, wrong)
+
+
+@pytest.mark.parametrize("face", WITH_PASSPHRASE, ids=lambda exchange: exchange.value, indirect=True)
+async def test_a_wrong_passphrase_is_refused(face: Face) -> None:
+    await _refused(face, "passphrase")
+
+
+async def _refused(face: Face, wrong: str) -> None:
     reasons = {"api_key": Reason.BAD_KEY, "api_secret": Reason.BAD_SIGNATURE, "passphrase": Reason.BAD_PASSPHRASE}
-    if wrong == "passphrase" and not DIALECTS[face.exchange].profile.passphrase:
-        pytest.skip(f"{face.exchange.value} has no passphrase")
     async with aiohttp.ClientSession() as session:
         answer = await answered(session, signed_placement(face, **{wrong: "wrong"}))
     assert answer == words(face, reasons[wrong])
