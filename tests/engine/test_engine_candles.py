@@ -200,14 +200,19 @@ def test_a_neutral_grid_trades_as_a_long_and_a_short_half_do(candle_file: Callab
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"lower": 92_000, "upper": 94_000, "trail_up": True}, {"max_position": 20}],
-    ids=["open", "bounded", "full"],
+    [
+        {},
+        {"lower": 92_000, "upper": 94_000, "trail_up": True},
+        {"max_position": 20},
+        {"max_daily_loss": to_money(Decimal(20))},
+    ],
+    ids=["open", "bounded", "full", "daily"],
 )
 @pytest.mark.parametrize("side", Side)
 def test_skipping_quiet_prices_changes_nothing(
     side: Side, changes: dict[str, Any], candle_file: Callable[[str], Path]
 ) -> None:
-    """As lockstep does: prices in the quiet band are not even shown to the engine, unless an order fills."""
+    """As lockstep does: quiet prices are not even shown to the engine, unless an order fills or a wake is due."""
     case = replace(CASES[0], side=side)
     market = market_of(case)
     config = replace(config_of(case, market), **changes, max_drawdown=to_money(Decimal(40)), cooldown=3600 * 1_000_000)
@@ -222,7 +227,8 @@ def test_skipping_quiet_prices_changes_nothing(
             (p.price or 0) >= ticks if p.side is OrderSide.BUY else (p.price or 0) <= ticks
             for p in skipped.resting.values()
         )
-        if fills or (low is not None and ticks <= low) or (high is not None and ticks >= high):
+        due = 0 < (skipped.rig.engine.wake_at or 0) <= skipped.rig.now
+        if fills or due or (low is not None and ticks <= low) or (high is not None and ticks >= high):
             skipped.play(ticks)
     assert changes or shown.rig.engine.view().breaker.trips > 0
     assert len(shown.fills) > 10

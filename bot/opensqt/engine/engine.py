@@ -133,12 +133,10 @@ class Engine:
         return max(time, self._state.time, self._state.price_time)
 
     def quiet_band(self) -> Band:
-        """Prices (ticks) strictly between have no consequence, whenever they come; None is unbounded.
+        """Prices (ticks) strictly between have no consequence if they come before `wake_at`; None is unbounded.
 
-        (p, p): every price counts, as while `wake_at` is set, for prices bring the time too.
+        (p, p): every price counts.
         """
-        if self._wake_at is not None:
-            return self._state.last_price, self._state.last_price
         return self._low, self._high
 
     @property
