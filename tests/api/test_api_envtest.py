@@ -139,6 +139,16 @@ REFUSED_BOTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "must not be above lower",
     ),
     "zero trigger": ({"spec.grid.triggerPrice": "0"}, "spec.grid.triggerPrice", "must be greater than 0"),
+    "skew without its measure": (
+        {"spec.grid.inventorySkew": "0.5", "spec.riskLimits.maxPosition": MISSING},
+        "spec.grid.inventorySkew",
+        "riskLimits.maxPosition: set that too",
+    ),
+    "too much skew": (
+        {"spec.grid.inventorySkew": "1.5", "spec.riskLimits.maxPosition": "1"},
+        "spec.grid.inventorySkew",
+        "must be at most 1",
+    ),
     "unknown state": ({"spec.state": "Run"}, "spec.state", '"Running", "Paused", "Stopped"'),
     "no symbol": ({"spec.symbol": MISSING}, "spec.symbol", "Required value"),
     "no connector": ({"spec.connectorRef": MISSING}, "spec.connectorRef", "Required value"),

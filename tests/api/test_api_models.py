@@ -64,6 +64,11 @@ def test_windows_are_integers_within_bounds(bad: Any) -> None:
         ({"grid": {"spacing": {"arithmetic": "1"}, "lower": "5", "upper": "5"}}, "upper must be greater than lower"),
         ({"grid": {"spacing": {}}}, "exactly one of arithmetic and geometric"),
         ({"grid": {"spacing": {"arithmetic": "1", "geometric": "1"}}}, "exactly one of arithmetic and geometric"),
+        (
+            {"grid": {"spacing": {"arithmetic": "1"}, "inventorySkew": "1.1"}, "riskLimits": {"maxPosition": "1"}},
+            "must be at most 1",
+        ),
+        ({"grid": {"spacing": {"arithmetic": "1"}, "inventorySkew": "0.5"}}, "set that too"),
         ({"leverage": 11}, "leverage must not exceed riskLimits.maxLeverage"),
         ({"unknown": 1}, "Extra inputs are not permitted"),
     ],

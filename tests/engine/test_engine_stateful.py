@@ -64,6 +64,7 @@ CONFIGS = [
     ),
     replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, lower=965, upper=1030, trigger_price=1012),
     replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, trigger_price=980),
+    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, buy_window=5, skew_ppm=700_000),
 ]
 
 

@@ -18,6 +18,7 @@ from opensqt.api.schema import (
     PositiveDecimal,
     Rule,
     Symbol,
+    UnsignedDecimal,
     immutable,
 )
 
@@ -97,6 +98,7 @@ class Grid(Model):
             "trailing.downTo must not be above lower",
             ".trailing.downTo",
         ),
+        Rule("!has(self.inventorySkew) || double(self.inventorySkew) <= 1.0", "must be at most 1", ".inventorySkew"),
     )
 
     spacing: Spacing
@@ -128,6 +130,14 @@ class Grid(Model):
         ),
     )
 
+    inventory_skew: UnsignedDecimal | None = Field(
+        default=None,
+        description=(
+            "From 0 to 1: the more is held, the more levels beyond each held one have no entry: "
+            "inventorySkew x window x held / riskLimits.maxPosition, rounded down."
+        ),
+    )
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.lower is not None and self.upper is not None and self.upper <= self.lower:
@@ -143,6 +153,12 @@ class Grid(Model):
             raise ValueError("trailing.upTo must not be below upper")
         if trailing.down_to is not None and lower is not None and trailing.down_to > lower:
             raise ValueError("trailing.downTo must not be above lower")
+        return self
+
+    @model_validator(mode="after")
+    def _skew_is_a_share(self) -> Self:
+        if self.inventory_skew is not None and self.inventory_skew > 1:
+            raise ValueError("must be at most 1", ".inventorySkew")
         return self
 
 
@@ -226,6 +242,12 @@ class GridBotSpec(Model):
             "leverage must not exceed riskLimits.maxLeverage",
             ".leverage",
         ),
+        Rule(
+            "!has(self.grid.inventorySkew) || double(self.grid.inventorySkew) == 0.0"
+            " || (has(self.riskLimits) && has(self.riskLimits.maxPosition))",
+            "inventorySkew is measured against riskLimits.maxPosition: set that too",
+            ".grid.inventorySkew",
+        ),
     )
 
     connector_ref: ConnectorRef = Field(description="The exchange account to trade with.")
@@ -297,6 +319,14 @@ class GridBotSpec(Model):
     def _leverage_within_limit(self) -> Self:
         if self.leverage > self.risk_limits.max_leverage:
             raise ValueError("leverage must not exceed riskLimits.maxLeverage", ".leverage")
+        return self
+
+    @model_validator(mode="after")
+    def _skew_has_a_measure(self) -> Self:
+        if self.grid.inventory_skew and self.risk_limits.max_position is None:
+            raise ValueError(
+                "inventorySkew is measured against riskLimits.maxPosition: set that too", ".grid.inventorySkew"
+            )
         return self
 
 

@@ -81,6 +81,7 @@ class EngineConfig:
     reconcile_interval: int = DEFAULT_RECONCILE_INTERVAL
     max_clock_skew: int = 0
     existing_position: ExistingPosition = ExistingPosition.REFUSE
+    skew_ppm: int = 0
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -151,6 +152,7 @@ class EngineConfig:
             required_slots=spec.safety.required_slots,
             max_clock_skew=spec.safety.max_clock_skew_milliseconds * 1000,
             existing_position=spec.existing_position,
+            skew_ppm=int((spec.grid.inventory_skew or zero) * PPM),
             monitor=_monitor_of(spec.market_monitor) if spec.market_monitor else None,
         )
 

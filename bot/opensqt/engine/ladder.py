@@ -47,6 +47,10 @@ class Ladder:
         index = self.grid.below(slot.price)
         return self.entry_price(index) == slot.price and self.exit_price(index) == slot.exit_price
 
+    def level_of(self, price: int) -> int:
+        """The index of the level at this price; where there is none, of the next one towards the exits."""
+        return above(self.grid, price) if self.side is Side.LONG else self.grid.below(price)
+
     def worth_entering(self, index: int, price: int) -> bool:
         """Whether the price is more than a tenth of the interval beyond the level: nearer, an order might take."""
         level = self.grid.level(index)
@@ -59,5 +63,4 @@ class Ladder:
 
     def in_reach_at(self, level: int) -> int:
         """The price at which a holding of this level comes into reach."""
-        index = above(self.grid, level) if self.side is Side.LONG else self.grid.below(level)
-        return self.grid.level(index - self.side.sign * self.config.exit_window(self.side))
+        return self.grid.level(self.level_of(level) - self.side.sign * self.config.exit_window(self.side))

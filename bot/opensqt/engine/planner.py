@@ -1,10 +1,13 @@
 """What should be in the market now, and what is placed and withdrawn for it, while the goal is to run or to pause."""
 
+from collections.abc import Iterator
+
 from opensqt.engine.actions import TimeInForce
 from opensqt.engine.client_id import Leg, client_id
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.gate import ROOM, Closed, Exposure, Gate
 from opensqt.engine.grid import nearest
+from opensqt.engine.inventory import Inventory
 from opensqt.engine.ladder import Ladder
 from opensqt.engine.layout import Layout
 from opensqt.engine.lifecycle import send, withdraw
@@ -39,6 +42,9 @@ class Planner:
         self._grid = layout.grid
         self._ladders = {side: Ladder(side, layout, config) for side in Side}
         self._state = turn.state
+        self._inventories = {
+            side: Inventory(turn.state, config, turn.market, ladder) for side, ladder in self._ladders.items()
+        }
         self._gate = Gate(turn.state, config, turn.market, turn.now)
         self._price = turn.state.last_price
         self._index = nearest(self._grid, self._price)
@@ -81,9 +87,11 @@ class Planner:
     def _fits(self, order: Order) -> bool:
         """Whether the entry is one that this spec would place at its price."""
         slot = self._state.slots.by_number[order.slot]
-        return self._ladders[slot.side].is_level(slot) and order.lots == self._lots(
-            slot.price, slot.held_before(order.filled, order.taken)
-        )
+        if not self._ladders[slot.side].is_level(slot):
+            return False
+        if self._inventories[slot.side].keeps_away(self._grid.below(slot.price)):
+            return False
+        return order.lots == self._lots(slot.price, slot.held_before(order.filled, order.taken))
 
     def _withdraw(self, order: Order) -> None:
         if order.unwanted:
@@ -117,7 +125,7 @@ class Planner:
 
     def _in_window(self, ladder: Ladder, price: int) -> bool:
         index = self._grid.below(price)
-        return index in ladder.window(self._price) and ladder.worth_entering(index, self._price)
+        return index in self._enterable(ladder) and ladder.worth_entering(index, self._price)
 
     # --- exits ---
 
@@ -177,8 +185,13 @@ class Planner:
 
     def _window(self) -> list[tuple[Side, int]]:
         """The levels of the windows of all sides."""
-        levels = [(side, index) for side in self._config.sides for index in self._ladders[side].window(self._price)]
+        levels = [(side, index) for side in self._config.sides for index in self._enterable(self._ladders[side])]
         return sorted(levels, key=lambda level: level[0].gain(self._grid.level(level[1]), self._mark))
+
+    def _enterable(self, ladder: Ladder) -> Iterator[int]:
+        """The levels of a window that its inventory leaves to entries."""
+        inventory = self._inventories[ladder.side]
+        return (index for index in ladder.window(self._price) if not inventory.keeps_away(index))
 
     def _enter(self, ladder: Ladder, index: int) -> bool:
         """Gives the level an entry where it should have one; says whether there may be room for farther ones."""
@@ -290,6 +303,7 @@ class Planner:
         remembered = self._state.orders.remembered_slots
         for slot in slots.levels():
             near = low <= slot.price <= high and slots.by_level[slot.side, slot.price] is slot
+            near = near and self._ladders[slot.side].is_level(slot)
             if slot.idle and not near and slot.number not in remembered:
                 slots.forget(slot)
                 self._turn.changed = True
