@@ -129,7 +129,7 @@ class Subject:
             return
         face = self.simulator
         if face.exchange is Exchange.BINANCE:
-            words, count = ("listenKey",), 1
+            words, count = ("listenKey", "userDataStream"), 1
         await face.until(lambda: sum(any(word in topic for word in words) for topic in face.told()) >= count)
 
     async def clean_up(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from opensqt.api.connector import Exchange, MarketKind
 from tests.venues.binance.face import BinanceFace
+from tests.venues.binance.spot_face import BinanceSpotFace
 from tests.venues.bitget.face import BitgetFace
 from tests.venues.bybit.face import BybitFace
 from tests.venues.gate.face import GateFace
@@ -18,6 +19,7 @@ FACES: dict[Exchange, Callable[[], Face]] = {
     Exchange.BITGET: BitgetFace,
 }
 SPOT_FACES: dict[Exchange, Callable[[], Face]] = {
+    Exchange.BINANCE: BinanceSpotFace,
     Exchange.BYBIT: lambda: BybitFace(MarketKind.SPOT),
     Exchange.OKX: lambda: OkxFace(MarketKind.SPOT),
 }

@@ -1,5 +1,7 @@
 """Binance's refusals. developers.binance.com: derivatives, USDⓈ-M futures, error code; general info, limits."""
 
+from collections.abc import Mapping
+
 from tests.venues.refusals import Reason, RefusalError
 
 CODES: dict[Reason, tuple[int, int, str]] = {
@@ -40,6 +42,28 @@ CODES: dict[Reason, tuple[int, int, str]] = {
 }
 
 
-def form(refusal: RefusalError) -> tuple[int, dict[str, object]]:
-    status, code, message = CODES[refusal.reason]
+SPOT_CODES = CODES | {
+    Reason.WOULD_CROSS: (400, -2010, "Order would immediately match and take."),
+    Reason.INSUFFICIENT_MARGIN: (400, -2010, "Account has insufficient balance for requested action."),
+    Reason.DUPLICATE: (400, -2010, "Duplicate order sent."),
+    Reason.MIN_NOTIONAL: (400, -1013, "Filter failure: NOTIONAL"),
+    Reason.MIN_QUANTITY: (400, -1013, "Filter failure: LOT_SIZE"),
+    Reason.PRICE_PRECISION: (400, -1013, "Filter failure: PRICE_FILTER"),
+    Reason.QUANTITY_PRECISION: (400, -1013, "Filter failure: LOT_SIZE"),
+    Reason.RATE_LIMIT: (
+        429,
+        -1003,
+        "Too much request weight used; current limit is 6000 request weight per 1 MINUTE.",
+    ),
+    Reason.BAN: (
+        418,
+        -1003,
+        "Way too much request weight used; IP banned until {until}. Please use WebSocket Streams.",
+    ),
+}
+"""Where spot has codes, or words, of its own. github.com/binance/binance-spot-api-docs, errors."""
+
+
+def form(refusal: RefusalError, codes: Mapping[Reason, tuple[int, int, str]] = CODES) -> tuple[int, dict[str, object]]:
+    status, code, message = codes[refusal.reason]
     return status, {"code": code, "msg": message.format(**refusal.values) if refusal.values else message}

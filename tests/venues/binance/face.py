@@ -40,8 +40,8 @@ _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 class BinanceFace(Face):
     exchange: ClassVar[Exchange] = Exchange.BINANCE
 
-    def __init__(self) -> None:
-        super().__init__(Core(LISTINGS, uniqueness=Uniqueness.AMONG_OPEN), limit=2400)
+    def __init__(self, core: Core | None = None, *, limit: int = 2400) -> None:
+        super().__init__(core or Core(LISTINGS, uniqueness=Uniqueness.AMONG_OPEN), limit=limit)
         self.listen_keys = streams.ListenKeys()
 
     def routes(self) -> Iterable[Route]:

@@ -85,8 +85,8 @@ class Profile:
             look_up_by_client_id=self.looks_up_by_client_id,
             cancel_all=self.cancel_all,
             batch_cancel=self.cancel_batch > 1,
-            place_batch_limit=self.place_batch,
-            # Single cancels go side by side: ten at a time are no burden to any of the budgets.
+            # Single orders go side by side, and so do single cancels: so many are no burden to any of the budgets.
+            place_batch_limit=max(self.place_batch, 5),
             cancel_batch_limit=max(self.cancel_batch, 10),
             weaknesses=self.weaknesses,
         )

@@ -53,9 +53,10 @@ class Trading:
 
         async def send(priority: Priority, places: list[int]) -> None:
             chosen = [(orders[at], markets[at]) for at in places]
-            answers = await (
-                self._place_many(chosen, priority) if len(chosen) > 1 else self._place_one(*chosen[0], priority)
-            )
+            if len(chosen) > 1 and self._dialect.profile.place_batch > 1:
+                answers = await self._place_many(chosen, priority)
+            else:
+                answers = await asyncio.gather(*(self._place_one(*each, priority) for each in chosen))
             for at, answer in zip(places, answers, strict=True):
                 results[at] = answer
 
@@ -94,7 +95,7 @@ class Trading:
             return None if failure.remedy is Remedy.UNKNOWN_ORDER else replace(failure, remedy=Remedy.RETRY)
         return Failure(Remedy.DUPLICATE, f"an order {order.client_id} is there already")
 
-    async def _place_one(self, order: NewOrder, market: Json, priority: Priority) -> list[Placed]:
+    async def _place_one(self, order: NewOrder, market: Json, priority: Priority) -> Placed:
         request = convert.request(order, market, self._dialect)
         try:
             answer = await self._session.call(
@@ -110,9 +111,9 @@ class Trading:
                 doubt=True,
             )
         except CallError as error:
-            return [error.failure]
+            return error.failure
         checked = self._checked(answer)
-        return [checked if isinstance(checked, Failure) else self._placed(order, market, checked)]
+        return checked if isinstance(checked, Failure) else self._placed(order, market, checked)
 
     async def _place_many(self, chosen: Sequence[tuple[NewOrder, Json]], priority: Priority) -> list[Placed]:
         requests = [convert.request(order, market, self._dialect) for order, market in chosen]

@@ -3,6 +3,7 @@
 from opensqt.api.connector import Exchange, MarketKind
 from opensqt.connector.ccxt_venue.dialect import Dialect
 from opensqt.connector.ccxt_venue.exchanges.binance import Binance
+from opensqt.connector.ccxt_venue.exchanges.binance_spot import BinanceSpot
 from opensqt.connector.ccxt_venue.exchanges.bitget import Bitget
 from opensqt.connector.ccxt_venue.exchanges.bybit import Bybit
 from opensqt.connector.ccxt_venue.exchanges.bybit_spot import BybitSpot
@@ -20,6 +21,7 @@ DIALECTS: dict[Exchange, type[Dialect]] = {
 """Of perpetuals."""
 
 SPOT_DIALECTS: dict[Exchange, type[Dialect]] = {
+    Exchange.BINANCE: BinanceSpot,
     Exchange.OKX: OkxSpot,
     Exchange.BYBIT: BybitSpot,
 }

@@ -69,6 +69,7 @@ WEIGHTS_A_MINUTE, ORDERS_IN_10_S, ORDERS_A_MINUTE = 2400, 300, 1200
 
 
 class Binance(Dialect):
+    weights_a_minute, orders_in_10_s, orders_a_minute = WEIGHTS_A_MINUTE, ORDERS_IN_10_S, ORDERS_A_MINUTE
     profile = Profile(
         name="binance",
         ccxt_id="binanceusdm",
@@ -131,14 +132,14 @@ class Binance(Dialect):
         # Windows are the clock's minutes, and tens of seconds.
         minute, ten = 60 - now_ms / 1000 % 60, 10 - now_ms / 1000 % 10
         told = (
-            (Counts.REQUESTS, "x-mbx-used-weight-1m", WEIGHTS_A_MINUTE, minute),
-            (Counts.PLACEMENTS, "x-mbx-order-count-10s", ORDERS_IN_10_S, ten),
-            (Counts.PLACEMENTS, "x-mbx-order-count-1m", ORDERS_A_MINUTE, minute),
+            (Counts.REQUESTS, "x-mbx-used-weight-1m", self.weights_a_minute, minute),
+            (Counts.PLACEMENTS, "x-mbx-order-count-10s", self.orders_in_10_s, ten),
+            (Counts.PLACEMENTS, "x-mbx-order-count-1m", self.orders_a_minute, minute),
         )
         allowances = [
             Allowance(counts, whole - used, whole, seconds)
             for counts, name, whole, seconds in told
-            if (used := number(headers, name)) is not None
+            if whole and (used := number(headers, name)) is not None
         ]
         # Of two windows of placements the scarcer one counts, and stands last.
         return sorted(allowances, key=lambda allowance: -allowance.share)
