@@ -8,6 +8,7 @@ from tests.venues.binance.spot_face import BinanceSpotFace
 from tests.venues.bitget.face import BitgetFace
 from tests.venues.bybit.face import BybitFace
 from tests.venues.gate.face import GateFace
+from tests.venues.gate.spot_face import GateSpotFace
 from tests.venues.okx.face import OkxFace
 from tests.venues.server import Face
 
@@ -21,6 +22,7 @@ FACES: dict[Exchange, Callable[[], Face]] = {
 SPOT_FACES: dict[Exchange, Callable[[], Face]] = {
     Exchange.BINANCE: BinanceSpotFace,
     Exchange.BYBIT: lambda: BybitFace(MarketKind.SPOT),
+    Exchange.GATE: GateSpotFace,
     Exchange.OKX: lambda: OkxFace(MarketKind.SPOT),
 }
 

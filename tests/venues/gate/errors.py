@@ -33,3 +33,17 @@ LABELS: dict[Reason, tuple[int, str, str]] = {
     Reason.BUSY: (500, "SERVER_ERROR", "server error"),
 }
 """A duplicate client id has no label: none is documented, and the face takes it, which is the worse of the two."""
+
+SPOT_LABELS = LABELS | {
+    Reason.WOULD_CROSS: (400, "POC_FILL_IMMEDIATELY", "Order would match and take immediately so its cancelled"),
+    Reason.INSUFFICIENT_MARGIN: (400, "BALANCE_NOT_ENOUGH", "Not enough balance"),
+    Reason.MIN_NOTIONAL: (400, "INVALID_PARAM_VALUE", "Your order size 1 is too small. The minimum is 3 USDT"),
+    Reason.MIN_QUANTITY: (400, "AMOUNT_TOO_LITTLE", "Order amount too little"),
+    Reason.PRICE_PRECISION: (400, "INVALID_PRECISION", "Invalid precision of price"),
+    Reason.QUANTITY_PRECISION: (400, "INVALID_PRECISION", "Invalid precision of amount"),
+    Reason.UNKNOWN_ORDER: (404, "ORDER_NOT_FOUND", "Order with ID not found"),
+    Reason.NOT_CANCELLABLE: (404, "ORDER_NOT_FOUND", "Order with ID not found"),
+    Reason.UNKNOWN_SYMBOL: (400, "INVALID_CURRENCY_PAIR", "Invalid currency pair"),
+    Reason.MAINTENANCE: (403, "TRADE_RESTRICTED", "trade is temporarily restricted"),
+}
+"""Where spot has labels of its own."""

@@ -40,15 +40,15 @@ LISTINGS = (
 PLACE_BATCH, CANCEL_BATCH = 10, 20
 WINDOW_SECONDS = 60
 FINISHED_BY_TEXT_MS = 60_000
-_TEXT = re.compile(r"t-[0-9A-Za-z_.-]{1,28}")
+TEXT = re.compile(r"t-[0-9A-Za-z_.-]{1,28}")
 ROOT = "/api/v4/futures/usdt"
 
 
 class GateFace(Face):
     exchange: ClassVar[Exchange] = Exchange.GATE
 
-    def __init__(self) -> None:
-        super().__init__(Core(LISTINGS, uniqueness=Uniqueness.NOWHERE))
+    def __init__(self, core: Core | None = None) -> None:
+        super().__init__(core or Core(LISTINGS, uniqueness=Uniqueness.NOWHERE))
         self.streams = Streams(self.core, self.keys)
 
     def routes(self) -> Iterable[Route]:
@@ -197,7 +197,7 @@ class GateFace(Face):
         force, text = str(params.get("tif", "gtc")), str(params.get("text") or "")
         if force not in records.FORCES:
             raise RefusalError(Reason.BAD_PARAMETER, "tif")
-        if text and not _TEXT.fullmatch(text):
+        if text and not TEXT.fullmatch(text):
             raise RefusalError(Reason.BAD_PARAMETER, "text")
         try:
             size, price = Decimal(str(params["size"])), Decimal(str(params.get("price", "0")))

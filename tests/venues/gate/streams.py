@@ -12,13 +12,18 @@ from tests.venues.keys import Key
 from tests.venues.sockets import Connection
 
 Json = dict[str, Any]
-PUBLIC = frozenset({"futures.tickers", "futures.candlesticks"})
-PRIVATE = frozenset({"futures.orders", "futures.usertrades", "futures.positions", "futures.balances"})
 WINDOW_SECONDS = 60
 
 
 class Streams:
-    """Of one face; `keys` are those that may subscribe. A topic is a channel with one of its contracts."""
+    """Of one face; `keys` are those that may subscribe. A topic is a channel with one of its contracts.
+
+    `by_user`: private channels are subscribed to with the user's id.
+    """
+
+    prefix = "futures"
+    private = frozenset({"futures.orders", "futures.usertrades", "futures.positions", "futures.balances"})
+    by_user = True
 
     def __init__(self, core: Core, keys: Mapping[str, Key]) -> None:
         self._core = core
@@ -27,8 +32,8 @@ class Streams:
     async def said(self, connection: Connection, text: str) -> None:
         command = json.loads(text)
         channel, event = str(command.get("channel")), command.get("event")
-        if channel == "futures.ping":
-            await connection.answer(self._envelope("futures.pong", "", None) | {"error": None})
+        if channel == f"{self.prefix}.ping":
+            await connection.answer(self._envelope(f"{self.prefix}.pong", "", None) | {"error": None})
             return
         error = self._refused(command, channel)
         answer = self._envelope(channel, event, {"status": "success"})
@@ -38,10 +43,10 @@ class Streams:
             await connection.answer(answer | {"error": {"code": code, "message": message}, "result": None})
             return
         payload = [str(part) for part in command.get("payload") or ()]
-        if channel in PRIVATE:
+        if channel in self.private:
             connection.key = self.keys[command["auth"]["KEY"]]
-            payload = payload[1:] or ["!all"]
-        topics = [(channel, "_".join(payload))] if channel == "futures.candlesticks" else [
+            payload = (payload[1:] if self.by_user else payload) or ["!all"]
+        topics = [(channel, "_".join(payload))] if channel.endswith(".candlesticks") else [
             (channel, contract) for contract in payload
         ]  # fmt: skip
         for topic in topics:
@@ -76,9 +81,9 @@ class Streams:
 
     def _refused(self, command: Json, channel: str) -> tuple[int, str] | None:
         """HMAC SHA512 of channel, event and time, in hexadecimal, for each private channel."""
-        if channel in PUBLIC:
+        if channel in {f"{self.prefix}.tickers", f"{self.prefix}.candlesticks"}:
             return None
-        if channel not in PRIVATE:
+        if channel not in self.private:
             return 2, f"unknown channel {channel}"
         auth, stamp = command.get("auth") or {}, command.get("time", 0)
         key = self.keys.get(auth.get("KEY", ""))
@@ -89,8 +94,8 @@ class Streams:
         signed = f"channel={channel}&event={command.get('event')}&time={stamp}".encode()
         if not hmac.compare_digest(hmac.new(key.secret.encode(), signed, hashlib.sha512).hexdigest(), auth["SIGN"]):
             return 4, "Authentication failed: INVALID_SIGNATURE"
-        payload = command.get("payload") or [""]
-        return None if str(payload[0]) == str(records.USER) else (1, "invalid argument: user id")
+        user = str((command.get("payload") or [""])[0]) if self.by_user else str(records.USER)
+        return None if user == str(records.USER) else (1, "invalid argument: user id")
 
     def _update(self, channel: str, result: Any) -> Json:
         return self._envelope(channel, "update", result)

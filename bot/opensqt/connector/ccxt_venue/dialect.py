@@ -38,7 +38,8 @@ class Profile:
     reasons of codes that say more than that the credentials are wrong; `expiry_header` carries the time in Unix
     milliseconds after which the exchange drops a request that changes something; `funding_window_ms` is the longest
     span of one request for funding payments, 0 where there is none; on `spot` base currency itself is held, and
-    `market_buys_by_value` where a market buy says how much quote currency it spends.
+    `market_buys_by_value` where a market buy says how much quote currency it spends; `demo_streams` are addresses
+    of the demo environment that ccxt lacks.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Profile:
     orders_page: int | None = 100
     silence: float = 30.0
     reasons: Mapping[str, str] = field(default_factory=dict)
+    demo_streams: Mapping[str, str] = field(default_factory=dict)
     spot: bool = False
     market_buys_by_value: bool = False
     guard: Guard = Guard.NONE
@@ -132,6 +134,9 @@ class Dialect(ABC):
     @abstractmethod
     def item_client_id(self, item: Json) -> str:
         """Our client id in one such item, empty where the exchange leaves it out."""
+
+    def adapt(self, exchange: Any) -> None:  # noqa: B027 - most need nothing
+        """Mends what of ccxt's new instance can be mended nowhere else."""
 
     def post_only_rejected(self, info: Json) -> bool:
         """Whether the exchange ended this order because it would have taken liquidity."""

@@ -87,6 +87,8 @@ def connection(profile: Profile, credentials: Credentials, *, live: bool, endpoi
         exchange.enable_demo_trading(True)
     elif not live:
         exchange.set_sandbox_mode(True)
+    if not live and profile.demo_streams:
+        exchange.urls["api"].update(profile.demo_streams)
     if endpoint is not None:
         redirect(exchange.urls, endpoint)
         # Without TLS there is no certificate to read, and no farewell to wait for.

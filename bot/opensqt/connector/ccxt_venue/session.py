@@ -255,6 +255,7 @@ class Session:
 
     def _build(self, found: Credentials) -> Any:
         exchange = loader.connection(self.dialect.profile, found, live=self.live, endpoint=self._endpoint)
+        self.dialect.adapt(exchange)
         exchange.budget_gate = self.budget.take
         exchange.heard = self._heard
         exchange.batches_count_items = self.dialect.profile.batches_count_items

@@ -8,6 +8,7 @@ from opensqt.connector.ccxt_venue.exchanges.bitget import Bitget
 from opensqt.connector.ccxt_venue.exchanges.bybit import Bybit
 from opensqt.connector.ccxt_venue.exchanges.bybit_spot import BybitSpot
 from opensqt.connector.ccxt_venue.exchanges.gate import Gate
+from opensqt.connector.ccxt_venue.exchanges.gate_spot import GateSpot
 from opensqt.connector.ccxt_venue.exchanges.okx import Okx
 from opensqt.connector.ccxt_venue.exchanges.okx_spot import OkxSpot
 
@@ -22,6 +23,7 @@ DIALECTS: dict[Exchange, type[Dialect]] = {
 
 SPOT_DIALECTS: dict[Exchange, type[Dialect]] = {
     Exchange.BINANCE: BinanceSpot,
+    Exchange.GATE: GateSpot,
     Exchange.OKX: OkxSpot,
     Exchange.BYBIT: BybitSpot,
 }

@@ -72,6 +72,7 @@ _RECENT = 100
 
 
 class Gate(Dialect):
+    trading_right = "futures"
     profile = Profile(
         name="gate",
         ccxt_id="gate",
@@ -154,8 +155,9 @@ class Gate(Dialect):
         except Exception as error:
             if type(error).__name__ != "OrderNotFound":
                 raise
-            for offset in range(0, _LOOK_BACK, _PAGE):
-                finished: list[Json] = await exchange.fetch_closed_orders(symbol, None, _PAGE, {"offset": offset})
+            for count in range(0, _LOOK_BACK, _PAGE):
+                page = self.page_after((), count)
+                finished: list[Json] = await exchange.fetch_closed_orders(symbol, None, _PAGE, page)
                 for order in finished:
                     if order["clientOrderId"] == _PREFIX + client_id:
                         return order
@@ -217,7 +219,9 @@ class Gate(Dialect):
             return KeyRights()
         writable = {right.get("name") for right in ours[0].get("perms") or () if not right.get("read_only")}
         return KeyRights(
-            trade="futures" in writable, withdraw="withdraw" in writable, bound=bool(ours[0].get("ip_whitelist"))
+            trade=self.trading_right in writable,
+            withdraw="withdraw" in writable,
+            bound=bool(ours[0].get("ip_whitelist")),
         )
 
     def account(self, balance: Json, currency: str, now_us: int) -> Account:
