@@ -29,15 +29,15 @@ down: $(VENV)/.dev ## Take away all that `make up` made
 
 test: $(VENV)/.dev ## Run all tests that this machine can run, and say which it cannot
 	@python -m tests.cluster prepare
-	@exec python -m pytest -n auto --dist loadgroup $(ARGS)
+	@exec python -m pytest -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 conformance: $(VENV)/.dev ## Run the exchanges' suite; EXCHANGE=bybit MODE=demo CREDENTIALS=folder (MARKET=Spot) against a demo account
 	@exec env OPENSQT_CONFORMANCE_EXCHANGE=$(EXCHANGE) OPENSQT_CONFORMANCE_MODE=$(MODE) \
 	  OPENSQT_CONFORMANCE_MARKET=$(MARKET) OPENSQT_CONFORMANCE_CREDENTIALS=$(abspath $(CREDENTIALS)) \
 	  python -m pytest tests/conformance $(if $(filter demo,$(MODE)),-n 0,-n 2) $(ARGS)
 
-crash: $(VENV)/.dev ## Kill bot, connector and PostgreSQL at every boundary of a longer market than `make test` does
-	@exec python -m pytest -n auto -m exhaustive -rP tests/faults $(ARGS)
+crash: $(VENV)/.dev ## Play longer markets than `make test`: bot, connector and PostgreSQL killed at every boundary, the PnL of a month
+	@exec python -m pytest -n auto -m exhaustive -rP tests/faults tests/runtime $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, layers, protos and the chart
 	ruff check

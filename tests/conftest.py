@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from opensqt.journal.embedded import EmbeddedPostgres
 
-pytest_plugins = ["tests.cluster.fixtures"]
+pytest_plugins = ["tests.cluster.fixtures", "tests.schedule"]
 
 CANDLES = Path(__file__).parents[2] / "shared" / "data"
 _numbers = itertools.count(1)

@@ -135,6 +135,7 @@ async def killed_everywhere(bots: MortalBot, dsn: str, moves: tuple[Move, ...], 
         boundary += SHARDS
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("length", BOTH_LENGTHS)

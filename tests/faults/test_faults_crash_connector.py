@@ -137,6 +137,7 @@ async def world(
         yield MortalConnector(running, rpcs, books, dsn, tmp_path), address
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("length", BOTH_LENGTHS)

@@ -82,6 +82,7 @@ async def told(world: World, folder: Path, *, kill_after: int) -> tuple[dict[str
 _SHARDS = 2
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shard", range(_SHARDS))
 async def test_killed_after_each_write_the_end_is_the_same_and_nothing_is_made_twice(

@@ -1,4 +1,4 @@
-"""A bot's PnL is what its account has earned, over a month of real candles, to the last unit."""
+"""A bot's PnL is what its account has earned, over days and a month of real candles, to the last unit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,13 +42,25 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["perpetual-long", "perpetual-short"])
 def test_complaint_11_the_pnl_of_a_month_is_the_change_of_the_equity(
     candle_file: Callable[[str], Path], name: str
 ) -> None:
-    case = CASES[name]
-    play = PaperPlay(case.market, COMMON | case.spec, candle_file(FILE), str(BALANCE))
-    for part in range(1, 11):
+    _pnl_is_the_change_of_the_equity(CASES[name], candle_file(FILE), tenths=10)
+
+
+@pytest.mark.parametrize("tenths", [2, pytest.param(10, marks=pytest.mark.exhaustive)], ids=["days", "month"])
+@pytest.mark.parametrize("name", ["negative-funding", "spot", "spot-fine-lots"])
+def test_complaint_11_the_pnl_is_the_change_of_the_equity(
+    candle_file: Callable[[str], Path], name: str, tenths: int
+) -> None:
+    _pnl_is_the_change_of_the_equity(CASES[name], candle_file(FILE), tenths)
+
+
+def _pnl_is_the_change_of_the_equity(case: Case, candles: Path, tenths: int) -> None:
+    play = PaperPlay(case.market, COMMON | case.spec, candles, str(BALANCE))
+    for part in range(1, tenths + 1):
         play.play(play.tape.total * part // 10)
         view = play.engine.view()
         assert view.last_price == play.tape.price(play.tape.played - 1) or part < 10

@@ -148,7 +148,7 @@ async def test_the_monitor_watches_several_markets_by_their_real_candles(
     postgres_dsn: str, tmp_path: Path, candle_file: Callable[[str], Path]
 ) -> None:
     """The same candles as two markets, so that both fall together; both runs decide the same."""
-    bitcoin = _market(candle_file("btc-perp-2022-01-1m"), 900, tmp_path)
+    bitcoin = _market(candle_file("btc-perp-2022-01-1m"), 300, tmp_path)
     markets = [bitcoin, {**bitcoin, "symbol": "ETH/USDT:USDT"}]
     monitor = {
         "symbols": [SYMBOL, "ETH/USDT:USDT"],
@@ -169,5 +169,5 @@ async def test_the_monitor_watches_several_markets_by_their_real_candles(
         _adds_up(snapshot)
         results.append((snapshot.status.monitor.triggers, snapshot.status.realised_pnl, snapshot.status.fills))
     assert results[0] == results[1]
-    assert results[0][0] > 0
-    assert results[0][2] > 0
+    assert results[0][0] > 3
+    assert results[0][2] > 10
