@@ -59,7 +59,13 @@ def live_pod(raw: Object, *, options: Options = OPTIONS, container: Object | Non
 
 
 def report(**fields: Any) -> bot_pb2.Status:
-    return bot_pb2.Status(**({"epoch": 1, "generation": 1, "phase": bot_pb2.PHASE_RUNNING} | fields))
+    known: dict[str, Any] = {"epoch": 1, "generation": 1, "phase": bot_pb2.PHASE_RUNNING, "last_price": "40000"}
+    return bot_pb2.Status(**(known | fields))
+
+
+def starting_report(**fields: Any) -> bot_pb2.Status:
+    """As of a bot that has not read its journal yet."""
+    return bot_pb2.Status(**({"epoch": 2, "phase": bot_pb2.PHASE_STARTING} | fields))
 
 
 def observe(raw: Object, pod: Object | None = None, **fields: Any) -> Observation:

@@ -23,6 +23,7 @@ from tests.operator.observed import (
     live_pod,
     observe,
     report,
+    starting_report,
 )
 
 
@@ -71,6 +72,32 @@ def test_states() -> None:
     assert state(observe(raw, going), Plan()) == "Restarting"
     raw["status"] = {"state": "Running"}
     assert state(observe(raw, pod, contact=Contact(report(), 9.0)), Plan()) == "Running"
+
+
+@pytest.mark.parametrize("phase", [bot_pb2.PHASE_STARTING, bot_pb2.PHASE_HALTED])
+def test_what_a_starting_bot_does_not_know_yet_stays_as_it_was(phase: "bot_pb2.Phase.ValueType") -> None:
+    """A position, an open breaker: they are in its journal, whatever keeps it from starting."""
+    raw = gridbot()
+    pod = live_pod(raw)
+    breaker = bot_pb2.Breaker(open=True, reason="Drawdown", message="1000 of 1000", trips=1)
+    limit = bot_pb2.Limit(name="maxPosition", used="0.2", limit="0.2", reached=True)
+    o = observe(raw, pod, report=report(position="0.5", realised_pnl="-3", fills=9, breaker=breaker, limits=[limit]))
+    raw["status"] = status(o, plan(o)).to_json_object()
+    o = observe(raw, pod, report=starting_report(phase=phase, reason="PrepareRefused", message="leverage 50"))
+    after = status(o, plan(o))
+    assert (after.position, after.pnl, after.orders) == (o.previous.position, o.previous.pnl, o.previous.orders)
+    assert (after.breaker, after.limits) == (o.previous.breaker, o.previous.limits)
+    said = verdicts(o, plan(o))
+    assert (said["CircuitClosed"].status, said["WithinRiskLimits"].status) == ("False", "False")
+    assert said["Ready"].status == "False"
+
+
+def test_nothing_is_known_of_the_breaker_of_a_bot_that_has_never_told() -> None:
+    raw = gridbot()
+    o = observe(raw, live_pod(raw), report=starting_report(reason="JournalUnreachable", message="no route"))
+    said = verdicts(o, plan(o))
+    assert (said["CircuitClosed"].status, said["WithinRiskLimits"].status) == ("Unknown", "Unknown")
+    assert (said["EntriesAllowed"].status, said["EntriesAllowed"].reason) == ("False", "JournalUnreachable")
 
 
 def test_probes_go_with_the_process_that_they_spoke_of() -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
+from prometheus_client import generate_latest
 
 from opensqt.api.gridbot import GridBotSpec
 from opensqt.api.live import FIXED_FIELDS, fixed_differences
@@ -17,6 +18,7 @@ from opensqt.engine.events import Configured, Goal, OrderFilled, OrderState, Pri
 from opensqt.engine.market import to_money
 from opensqt.runtime.board import StatusBoard
 from opensqt.runtime.clock import MarketClock, frozen_clock
+from opensqt.runtime.metrics import Metrics
 from opensqt.runtime.notices import Notices
 from opensqt.runtime.probes import JOURNAL, Probes
 from opensqt.runtime.status import status_of
@@ -95,7 +97,22 @@ async def test_before_there_is_an_engine_the_status_says_why() -> None:
     board.halted("UnknownSymbol", "spec.symbol: …")
     status = await _told(watch)
     assert (status.phase, status.reason) == (pb.PHASE_HALTED, "UnknownSymbol")
+    assert [(one.reason, one.exits) for one in status.gate] == [("UnknownSymbol", True)]
     assert not board.ready
+
+
+async def test_before_the_journal_is_read_no_number_is_measured() -> None:
+    """A zero would look like one, and a counter that starts again is counted twice."""
+    board, metrics = StatusBoard(Probes()), Metrics({"gridbot": "grid"})
+    metrics.show(board, dict)
+    early = generate_latest(metrics.registry).decode()
+    assert 'opensqt_bot_ready{gridbot="grid"} 0.0' in early
+    assert 'opensqt_bot_gate_closed{gridbot="grid",reason="Starting"} 1.0' in early
+    later = ["position", "realised_pnl", "fills_total", "volume_total", "breaker_open", "open_orders", "limit_reached"]
+    assert not [name for name in later if f"opensqt_bot_{name}{{" in early]
+    board.attach(_trading().view, MARKET)
+    known = generate_latest(metrics.registry).decode()
+    assert all(f"opensqt_bot_{name}{{" in known for name in later)
 
 
 async def test_notices_are_kept_and_followed() -> None:

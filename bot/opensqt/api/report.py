@@ -22,21 +22,21 @@ _LARGEST = Decimal(10) ** 15
 _LIMITS, _PROBES, _WEAKNESSES, _REASONS = 16, 16, 16, 16
 
 
+def knows_itself(report: bot_pb2.Status) -> bool:
+    """Whether the bot has read its journal; before that it has no numbers, no breaker and no limits to tell of."""
+    return bool(report.last_price)
+
+
 def with_report(status: GridBotStatus, report: bot_pb2.Status) -> GridBotStatus:
-    """The status with what the bot knows; equal to `status` where that is nothing new."""
-    fields = {
+    """The status with what the bot knows; equal to `status` where that is nothing new.
+
+    What it does not know yet stays as its predecessor said it.
+    """
+    fields: dict[str, object] = {
         "epoch": report.epoch or status.epoch,
-        "breaker": _breaker(report.breaker),
         "gate": [
             GateStatus(reason=clip(one.reason, 64), message=clip(one.message, 1024), exits=one.exits)
             for one in report.gate[:_REASONS]
-        ],
-        "monitor": _monitor(report.monitor),
-        "limits": [
-            LimitStatus(
-                name=clip(one.name, 64), used=clip(one.used, 40), limit=clip(one.limit, 40), reached=one.reached
-            )
-            for one in report.limits[:_LIMITS]
         ],
         "probes": [
             ProbeStatus(
@@ -49,9 +49,8 @@ def with_report(status: GridBotStatus, report: bot_pb2.Status) -> GridBotStatus:
         ],
         "weaknesses": [clip(one, 256) for one in report.weaknesses[:_WEAKNESSES]],
     }
-    if report.last_price or report.fills or report.phase not in {bot_pb2.PHASE_STARTING, bot_pb2.PHASE_UNSPECIFIED}:
-        # A bot that is starting has no numbers yet; those of its predecessor stay.
-        fields |= _numbers(report)
+    if knows_itself(report):
+        fields |= _numbers(report) | _risk(report)
     updated = status.model_copy(update=fields)
     if updated == status:
         return status
@@ -63,7 +62,7 @@ def clip(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _numbers(report: bot_pb2.Status) -> dict[str, GridStatus | PositionStatus | OrdersStatus | PnlStatus]:
+def _numbers(report: bot_pb2.Status) -> dict[str, object]:
     realised, unrealised = _number(report.realised_pnl), _number(report.unrealised_pnl)
     return {
         "grid": GridStatus(
@@ -88,6 +87,19 @@ def _numbers(report: bot_pb2.Status) -> dict[str, GridStatus | PositionStatus | 
             volume=abs(_number(report.volume)),
             drawdown=abs(_number(report.drawdown)),
         ),
+    }
+
+
+def _risk(report: bot_pb2.Status) -> dict[str, object]:
+    return {
+        "breaker": _breaker(report.breaker),
+        "monitor": _monitor(report.monitor),
+        "limits": [
+            LimitStatus(
+                name=clip(one.name, 64), used=clip(one.used, 40), limit=clip(one.limit, 40), reached=one.reached
+            )
+            for one in report.limits[:_LIMITS]
+        ],
     }
 
 

@@ -18,7 +18,7 @@ class StatusBoard:
         self._probes = probes
         self._view: Callable[[], EngineView] | None = None
         self._market: Market | None = None
-        self._start = pb.Status(phase=pb.PHASE_STARTING, reason="Starting", message="the bot is starting")
+        self._start = pb.Status()
         self._weaknesses: tuple[str, ...] = ()
         self._market_ended = False
         self._urgent = b""
@@ -26,6 +26,7 @@ class StatusBoard:
         self._version = 0
         self._changed = asyncio.Event()
         probes.changed = self.check
+        self.starting("Starting", "the bot is starting")
 
     def starting(self, reason: str, message: str) -> None:
         self._say(Phase.STARTING, reason, message)
@@ -112,6 +113,8 @@ class StatusBoard:
 
     def _say(self, phase: Phase, reason: str, message: str) -> None:
         self._start.phase, self._start.reason, self._start.message = PHASES[phase], reason, message
+        del self._start.gate[:]
+        self._start.gate.add(reason=reason, message=message, exits=True)
         self.check()
 
     def _notify(self) -> None:

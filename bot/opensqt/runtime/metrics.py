@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from opensqt.api.report import knows_itself
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.runtime.board import StatusBoard
 
@@ -50,6 +51,25 @@ class _StatusCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         status = self._board.status()
+        if knows_itself(status):
+            yield from self._known(status)
+        for name, text, value in (
+            ("epoch", "Instance of the bot.", status.epoch),
+            ("generation", "Generation of the spec in force.", status.generation),
+            ("ready", "1 while the bot does what its spec asks.", self._board.ready),
+        ):
+            yield self._family(GaugeMetricFamily, name, text, {(): float(value)})
+        phases = {(name.removeprefix("PHASE_").lower(),): float(number == status.phase) for name, number in _PHASES}
+        yield self._family(GaugeMetricFamily, "phase", "1 for the present phase.", phases, ("phase",))
+        probes = {(probe.name,): float(probe.healthy) for probe in status.probes}
+        yield self._family(GaugeMetricFamily, "probe_healthy", "1 while the probe is well.", probes, ("probe",))
+        gate = {(one.reason,): 1.0 for one in status.gate}
+        yield self._family(GaugeMetricFamily, "gate_closed", "1 while entries are held back for it.", gate, ("reason",))
+        ages = {(feed,): age for feed, age in self._feed_ages().items()}
+        yield self._family(GaugeMetricFamily, "feed_age_seconds", "Since the last message.", ages, ("feed",))
+
+    def _known(self, status: pb.Status) -> Iterator[Metric]:
+        """What only the journal tells: until it is read there is none of it, rather than a zero that looks like one."""
         for name, text, value in (
             ("position", "Base currency held.", status.position),
             ("last_price", "Last price.", status.last_price),
@@ -61,9 +81,6 @@ class _StatusCollector(Collector):
             ("consecutive_losses", "Losing exits in a row.", status.consecutive_losses),
             ("breaker_open", "1 while the circuit breaker is open.", status.breaker.open),
             ("monitor_triggered", "1 while the market monitor is triggered.", status.monitor.state == "Triggered"),
-            ("epoch", "Instance of the bot.", status.epoch),
-            ("generation", "Generation of the spec in force.", status.generation),
-            ("ready", "1 while the bot does what its spec asks.", self._board.ready),
         ):
             yield self._family(GaugeMetricFamily, name, text, {(): float(value or 0)})
         for name, text, count in (
@@ -75,16 +92,8 @@ class _StatusCollector(Collector):
             yield self._family(CounterMetricFamily, name, text, {(): float(count or 0)})
         sides = {("buy",): float(status.open_buys), ("sell",): float(status.open_sells)}
         yield self._family(GaugeMetricFamily, "open_orders", "Live orders.", sides, ("side",))
-        phases = {(name.removeprefix("PHASE_").lower(),): float(number == status.phase) for name, number in _PHASES}
-        yield self._family(GaugeMetricFamily, "phase", "1 for the present phase.", phases, ("phase",))
-        probes = {(probe.name,): float(probe.healthy) for probe in status.probes}
-        yield self._family(GaugeMetricFamily, "probe_healthy", "1 while the probe is well.", probes, ("probe",))
         limits = {(limit.name,): float(limit.reached) for limit in status.limits}
         yield self._family(GaugeMetricFamily, "limit_reached", "1 while a limit is reached.", limits, ("limit",))
-        gate = {(one.reason,): 1.0 for one in status.gate}
-        yield self._family(GaugeMetricFamily, "gate_closed", "1 while entries are held back for it.", gate, ("reason",))
-        ages = {(feed,): age for feed, age in self._feed_ages().items()}
-        yield self._family(GaugeMetricFamily, "feed_age_seconds", "Since the last message.", ages, ("feed",))
 
     def _family(
         self,

@@ -2,6 +2,7 @@
 
 from opensqt.api.gridbot import GridBot, RunState
 from opensqt.api.meta import ConditionStatus
+from opensqt.api.report import knows_itself
 from opensqt.bot.v1 import bot_pb2
 from opensqt_operator.conditions import Verdict, false, true, unknown
 from opensqt_operator.gridbot.observation import Observation, connector_verdict
@@ -134,6 +135,8 @@ def entries_allowed(o: Observation) -> Verdict:
     if o.report is None:
         return _without_report(o, "EntriesAllowed")
     gate = o.report.gate
+    if not gate and o.report.phase == bot_pb2.PHASE_STARTING:
+        return false(o.report.reason or "Starting", o.report.message)
     if not gate:
         return true("GateOpen")
     return false(gate[0].reason, "; ".join(f"{one.reason}: {one.message}" for one in gate))
@@ -141,7 +144,7 @@ def entries_allowed(o: Observation) -> Verdict:
 
 def circuit_closed(o: Observation) -> Verdict:
     """The circuit breaker lets entries be placed."""
-    if o.report is None:
+    if o.report is None or not knows_itself(o.report):
         return _without_report(o, "CircuitClosed")
     breaker = o.report.breaker
     if not breaker.open:
@@ -151,7 +154,7 @@ def circuit_closed(o: Observation) -> Verdict:
 
 def within_risk_limits(o: Observation) -> Verdict:
     """No limit holds an order back."""
-    if o.report is None:
+    if o.report is None or not knows_itself(o.report):
         return _without_report(o, "WithinRiskLimits")
     reached = [limit for limit in o.report.limits if limit.reached]
     if not reached:
@@ -165,11 +168,11 @@ def _without_report(o: Observation, kind: str) -> Verdict:
         return unknown("NoBot", "no bot runs")
     if o.unreachable:
         return unknown("BotUnreachable", "the bot does not answer")
-    return _as_before(o, kind, unknown("NoReport", "the bot has not reported yet"))
+    return _as_before(o, kind, unknown("NoReport", "the bot has not told of it yet"))
 
 
 def _as_before(o: Observation, kind: str, otherwise: Verdict) -> Verdict:
-    """While a running bot is silent for a moment (or we have just started), what it last said stands."""
+    """While a running bot is silent for a moment, or starts, or we do, what was last said stands."""
     if o.pod_state is None or o.pod_state.stage is not Stage.RUNNING or o.previous.observed_generation != o.generation:
         return otherwise
     for condition in o.previous.conditions:

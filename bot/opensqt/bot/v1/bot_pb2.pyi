@@ -240,6 +240,7 @@ class Status(_message.Message):
     reason: _builtins.str
     message: _builtins.str
     last_price: _builtins.str
+    """Empty until the bot has read its journal: then the numbers, the breaker and the limits say nothing either."""
     anchor_price: _builtins.str
     position: _builtins.str
     """Signed, in base currency."""
