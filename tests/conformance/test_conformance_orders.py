@@ -56,6 +56,29 @@ async def test_a_market_order_is_filled_and_its_fills_add_up(subject: Subject) -
 
 
 @pytest.mark.spot
+async def test_an_order_of_an_earlier_process_is_found_whatever_has_become_of_it(simulated: Subject) -> None:
+    """Some exchanges look up by client id what is open, or what nothing is filled of, and no more."""
+    core, price, quantity = simulated.face.core, simulated.near("0.97"), simulated.quantity * 2
+    for name in ("open", "partly", "filled", "cancelled", "later"):
+        core.place(simulated.face.intent(name, price, quantity))
+    core.fill(simulated.face.order("partly"), simulated.quantity)
+    core.fill(simulated.face.order("filled"), quantity)
+    core.cancel(simulated.face.order("cancelled"))
+    core.take_changes()
+    expected = {
+        "open": (OrderState.OPEN, Decimal(0)),
+        "partly": (OrderState.OPEN, simulated.quantity),
+        "filled": (OrderState.FILLED, quantity),
+        "cancelled": (OrderState.CANCELLED, Decimal(0)),
+    }
+    for name, (state, filled) in expected.items():
+        order, fills = await simulated.venue.order(simulated.symbol, name)
+        assert (order.client_id, order.state, order.filled) == (name, state, filled)
+        assert (order.price, order.quantity) == (price, quantity)
+        assert sum(fill.quantity for fill in fills) == filled
+
+
+@pytest.mark.spot
 async def test_a_batch_is_answered_item_by_item(subject: Subject) -> None:
     limit = min(subject.venue.capabilities.place_batch_limit, 5)
     orders = [subject.order(f"0.9{number}") for number in range(limit - 1)]

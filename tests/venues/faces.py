@@ -6,6 +6,7 @@ from opensqt.api.connector import Exchange, MarketKind
 from tests.venues.binance.face import BinanceFace
 from tests.venues.binance.spot_face import BinanceSpotFace
 from tests.venues.bitget.face import BitgetFace
+from tests.venues.bitget.spot_face import BitgetSpotFace
 from tests.venues.bybit.face import BybitFace
 from tests.venues.gate.face import GateFace
 from tests.venues.gate.spot_face import GateSpotFace
@@ -22,6 +23,7 @@ FACES: dict[Exchange, Callable[[], Face]] = {
 SPOT_FACES: dict[Exchange, Callable[[], Face]] = {
     Exchange.BINANCE: BinanceSpotFace,
     Exchange.BYBIT: lambda: BybitFace(MarketKind.SPOT),
+    Exchange.BITGET: BitgetSpotFace,
     Exchange.GATE: GateSpotFace,
     Exchange.OKX: lambda: OkxFace(MarketKind.SPOT),
 }

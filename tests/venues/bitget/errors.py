@@ -32,3 +32,14 @@ CODES: dict[Reason, tuple[int, str, str]] = {
     Reason.MAINTENANCE: (400, "40200", "Server upgrade, please try again later"),
     Reason.BUSY: (400, "40010", "Request timed out"),
 }
+
+SPOT_CODES = CODES | {
+    Reason.MISSING_PERMISSION: (400, "40014", "Incorrect permissions, need spot trade write permissions"),
+    Reason.INSUFFICIENT_MARGIN: (400, "43012", "Insufficient balance"),
+    Reason.MIN_NOTIONAL: (400, "45110", "less than the minimum amount 1 USDT"),
+    Reason.MIN_QUANTITY: (400, "43006", "less than the minimum order quantity"),
+    Reason.PRICE_PRECISION: (400, "40808", "Parameter verification exception price checkBDScale error"),
+    Reason.DUPLICATE: (400, "43118", "clientOrderId duplicate"),
+    Reason.NOT_CANCELLABLE: (400, "43001", "The order does not exist"),
+}
+"""Where spot has codes of its own."""

@@ -38,15 +38,15 @@ LISTINGS = (
 BATCH = 50
 WINDOW_MS = 30_000
 FILLS_SPAN_MS = 7 * 24 * 3600 * 1000
-_CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,32}")
+CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,32}")
 ROOT = "/api/v2/mix"
 
 
 class BitgetFace(Face):
     exchange: ClassVar[Exchange] = Exchange.BITGET
 
-    def __init__(self) -> None:
-        super().__init__(Core(LISTINGS, late_post_only=True))
+    def __init__(self, core: Core | None = None) -> None:
+        super().__init__(core or Core(LISTINGS, late_post_only=True))
         self.streams = Streams(self.core, self.keys)
 
     def routes(self) -> Iterable[Route]:
@@ -225,7 +225,7 @@ class BitgetFace(Face):
             raise RefusalError(Reason.BAD_PARAMETER, "orderType, side or force")
         if params.get("marginMode") not in {"crossed", "isolated"} or params.get("marginCoin") != "USDT":
             raise RefusalError(Reason.BAD_PARAMETER, "marginMode or marginCoin")
-        if params.get("productType") != PRODUCT or (client_id and not _CLIENT_ID.fullmatch(client_id)):
+        if params.get("productType") != PRODUCT or (client_id and not CLIENT_ID.fullmatch(client_id)):
             raise RefusalError(Reason.BAD_PARAMETER, "productType or clientOid")
         if params.get("tradeSide"):
             raise RefusalError(Reason.POSITION_MODE)

@@ -14,12 +14,14 @@ from tests.venues.sockets import Connection
 
 Json = dict[str, Any]
 PRODUCT = "USDT-FUTURES"
-PRIVATE = frozenset({"orders", "fill", "positions", "account"})
 LOG_IN_SECONDS = 30
 
 
 class Streams:
     """Of one face; `keys` are those that may log in. A topic is a channel and what it is of."""
+
+    product = PRODUCT
+    private = frozenset({"orders", "fill", "positions", "account"})
 
     def __init__(self, core: Core, keys: Mapping[str, Key]) -> None:
         self._core = core
@@ -80,10 +82,13 @@ class Streams:
 
     async def _subscribe(self, connection: Connection, operation: str, arg: Json) -> None:
         channel = str(arg.get("channel"))
-        private = channel in PRIVATE
+        private = channel in self.private
         of = str(arg.get("coin" if channel == "account" else "instId"))
-        known = of == "default" if private else of in self._core.listings
-        if arg.get("instType") != PRODUCT or not known or private is not connection.path.endswith("/private"):
+        if (
+            arg.get("instType") != self.product
+            or not self._known(channel, of)
+            or private is not connection.path.endswith("/private")
+        ):
             await connection.answer(_error(30001, f"instType:{arg.get('instType')},channel:{channel} doesn't exist"))
             return
         if private and connection.key is None:
@@ -96,6 +101,9 @@ class Streams:
         await connection.answer({"event": operation, "arg": arg})
         if operation == "subscribe":
             await self._snapshot(connection, channel, of)
+
+    def _known(self, channel: str, of: str) -> bool:
+        return of == "default" if channel in self.private else of in self._core.listings
 
     async def _snapshot(self, connection: Connection, channel: str, of: str) -> None:
         if channel == "ticker":
@@ -114,12 +122,15 @@ class Streams:
         return [records.position_push(position, self._core.now_ms()) for position in held if position.quantity]
 
     def _account(self) -> Json:
-        pushed = self._pushed("account", "default", [records.account_push(self._core)])
-        pushed["arg"] = {"instType": PRODUCT, "channel": "account", "coin": "default"}
+        pushed = self._pushed("account", "default", self._balance())
+        pushed["arg"] = {"instType": self.product, "channel": "account", "coin": "default"}
         return pushed
 
+    def _balance(self) -> list[Json]:
+        return [records.account_push(self._core)]
+
     def _pushed(self, channel: str, of: str, data: list[Any], *, action: str = "snapshot") -> Json:
-        arg = {"instType": PRODUCT, "channel": channel, "instId": of}
+        arg = {"instType": self.product, "channel": channel, "instId": of}
         return {"action": action, "arg": arg, "data": data, "ts": self._core.now_ms()}
 
 

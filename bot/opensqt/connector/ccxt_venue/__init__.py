@@ -23,8 +23,7 @@ def simulator(endpoint: str | None = None) -> str | None:
 def create(spec: ExchangeConnectorSpec, credentials_dir: Path, *, endpoint: str | None = None) -> Venue:
     """The venue of a spec whose exchange is not paper; nothing is loaded or sent before it is opened.
 
-    Raises `ValueError` where `endpoint` (or the environment variable in its place) is not on loopback, and where spot
-    is asked of an exchange on which the connector cannot trade it.
+    Raises `ValueError` where `endpoint` (or the environment variable in its place) is not on loopback.
     """
     # ccxt's part is imported by whom needs it: a paper connector does without.
     from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch  # noqa: PLC0415

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar, Literal
 
 from opensqt.connector.ccxt_venue.limits import Allowance
-from opensqt.connector.venue import Account, Capabilities
+from opensqt.connector.venue import Account, Capabilities, VenueOrder
 from opensqt.engine.events import Remedy
 
 Json = dict[str, Any]
@@ -137,6 +137,9 @@ class Dialect(ABC):
 
     def adapt(self, exchange: Any) -> None:  # noqa: B027 - most need nothing
         """Mends what of ccxt's new instance can be mended nowhere else."""
+
+    def accepted(self, order: VenueOrder) -> None:  # noqa: B027 - most tell again what they were told
+        """The exchange has taken this order, and may not tell all of it again."""
 
     def post_only_rejected(self, info: Json) -> bool:
         """Whether the exchange ended this order because it would have taken liquidity."""

@@ -196,4 +196,6 @@ class Trading:
         return order
 
     def _placed(self, order: NewOrder, market: Json, answer: Json) -> VenueOrder:
-        return convert.placed(order, answer, market, self._dialect, self._session.now_us())
+        placed = convert.placed(order, answer, market, self._dialect, self._session.now_us())
+        self._dialect.accepted(placed)
+        return placed

@@ -62,6 +62,7 @@ _AT_ONCE_MS = 100
 
 
 class Bitget(Dialect):
+    trading_rights = frozenset({"trade", "coow", "stow"})
     profile = Profile(
         name="bitget",
         ccxt_id="bitget",
@@ -163,7 +164,7 @@ class Bitget(Dialect):
         if not isinstance(rights, list) or not rights:
             return KeyRights()
         return KeyRights(
-            trade=bool({"trade", "coow", "stow"} & set(rights)),
+            trade=bool(self.trading_rights & set(rights)),
             withdraw="withdraw" in rights or "wwow" in rights,
             bound=bool(data.get("ips")),
         )
