@@ -62,7 +62,7 @@ async def started(face: Face, output: Path, count: int, *, symbol: str = SYMBOL)
 
 async def download(face: Face, output: Path, count: int, *, symbol: str = SYMBOL) -> tuple[int, str, str]:
     process = await started(face, output, count, symbol=symbol)
-    async with asyncio.timeout(100):
+    async with asyncio.timeout(300):
         out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()

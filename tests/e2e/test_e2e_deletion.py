@@ -8,7 +8,7 @@ from tests.e2e import books
 from tests.e2e.books import Books
 from tests.e2e.lab import BTC, MODEL, Lab, bot, candles, condition, connector, eventually, falling
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(1800)]
 
 
 async def _deleted(lab: Lab, policy: str, folder: Path, *options: str) -> Books:
@@ -16,7 +16,7 @@ async def _deleted(lab: Lab, policy: str, folder: Path, *options: str) -> Books:
     lab.apply(candles("btc", falling(folder)), connector(BTC, speed=60), bot(deletionPolicy=policy))
     lab.until_ready("grid")
     found = lab.until("grid", "it holds something", lambda it: float(it["status"]["position"]["quantity"]) > 0)
-    lab.run("delete", "gridbot", "grid", "--timeout=90s", *options)
+    lab.run("delete", "gridbot", "grid", "--timeout=240s", *options)
     eventually("its Pod is gone", lambda: not lab.pod("grid"))
     return await books.read(lab.kubectl, found["metadata"]["uid"], lab.uid("exchangeconnector", "paper"))
 
@@ -58,14 +58,14 @@ def test_deleting_a_bot_that_never_ran(lab: Lab) -> None:
     """A bot without a connector goes at once, and one whose image cannot be pulled as soon as its node has said so."""
     lab.apply(bot())
     lab.until("grid", "it says that the connector is missing", lambda it: it.get("status", {}).get("conditions"))
-    lab.run("delete", "gridbot", "grid", "--timeout=30s")
+    lab.run("delete", "gridbot", "grid", "--timeout=240s")
     lab.apply(connector(MODEL), bot(image="opensqt/none:of-that-name"))
     lab.until(
         "grid",
         "it says why",
         lambda it: "Image" in condition(it, "Ready")["reason"] + condition(it, "Ready")["message"],
     )
-    lab.run("delete", "gridbot", "grid", "--timeout=60s")
+    lab.run("delete", "gridbot", "grid", "--timeout=240s")
     eventually("the Event", lambda: "NeverStarted" in lab.run("get", "events").stdout)
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.e2e import books
 from tests.e2e.lab import MODEL, Lab, Object, bot, connector, container_id, is_ready
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(1800)]
 
 
 def test_a_limit_is_pushed_live(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from tests.cluster.release import NAMESPACE as SYSTEM
 from tests.e2e import books
 from tests.e2e.lab import BTC, Lab, Object, bot, candles, connector, container_id, eventually
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(1800)]
 
 VICTIMS: dict[str, Callable[[Lab], Object]] = {
     "bot": lambda lab: lab.pod("grid"),

@@ -9,7 +9,7 @@ from tests.e2e import books
 from tests.e2e.lab import MODEL, Lab, Object, bot, connector, container_id, eventually, is_ready
 
 # All tests share the operator: those that take it away do so one after another.
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(900), pytest.mark.xdist_group("operator")]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(1800), pytest.mark.xdist_group("operator")]
 
 
 @pytest.fixture

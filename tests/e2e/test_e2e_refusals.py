@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.lab import MODEL, Lab, Object, bot, condition, connector, eventually
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(1800)]
 
 
 @pytest.mark.parametrize(
