@@ -174,6 +174,7 @@ def test_bad_bots_are_refused_by_field(server: Envtest, namespace: str, case: st
         ({"spec": {"exchange": "okx"}}, "spec.credentialsSecretRef", "is required for a real exchange"),
         ({"spec.paper": MISSING}, "spec.paper", "must be set for exchange paper"),
         ({"spec.mode": "Live"}, "spec.acknowledgeLiveTrading", "set acknowledgeLiveTrading to true"),
+        ({"spec.market": "Spot"}, "spec.market", "the paper exchange plays both"),
         ({"spec.paper.balance": "0"}, "spec.paper.balance", "must be greater than 0"),
         ({"spec.paper.markets": []}, "spec.paper.markets", "at least 1"),
         (
@@ -227,10 +228,13 @@ def test_immutable_fields_stay(server: Envtest, namespace: str, changes: dict[st
     assert _apply(server, namespace, _with(BOT, {"spec.leverage": 3, "spec.grid.buyWindow": 7})) == ""
 
 
-def test_the_exchange_and_the_mode_of_a_connector_stay(server: Envtest, namespace: str) -> None:
+def test_the_exchange_the_market_and_the_mode_of_a_connector_stay(server: Envtest, namespace: str) -> None:
     assert _apply(server, namespace, CONNECTOR) == ""
     real = {**CONNECTOR, "spec": {"exchange": "okx", "credentialsSecretRef": {"name": "keys"}}}
     assert "spec.exchange: " in _apply(server, namespace, real)
+    spot = {**real, "metadata": {**real["metadata"], "name": "spot"}}
+    assert _apply(server, namespace, spot) == ""
+    assert "spec.market: " in _apply(server, namespace, _with(spot, {"spec.market": "Spot"}))
     live = _with(CONNECTOR, {"spec.mode": "Live", "spec.acknowledgeLiveTrading": True})
     assert "spec.mode: " in _apply(server, namespace, live)
 

@@ -96,6 +96,7 @@ def test_names_leave_room_for_their_suffixes(name: str) -> None:
             "set acknowledgeLiveTrading to true",
         ),
         ({"exchange": "paper", "paper": {"markets": []}}, "at least 1 item"),
+        ({"exchange": "paper", "market": "Spot", "paper": {"markets": [{"symbol": "A/BCD"}]}}, "plays both"),
         (
             {"exchange": "paper", "paper": {"markets": [{"symbol": "A/BCD"}, {"symbol": "A/BCD"}]}},
             "A/BCD is there twice",

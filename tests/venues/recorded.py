@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Record:
-    """Names of fields, by the type of their values: JSON strings, numbers, and booleans."""
+    """Names of fields, by the type of their values: JSON strings, numbers, and booleans; `absent` there are not."""
 
     source: str
     texts: str = ""
     numbers: str = ""
     flags: str = ""
+    absent: str = ""
 
     def types(self) -> dict[str, tuple[type, ...]]:
         kinds: list[tuple[str, tuple[type, ...]]] = [(self.texts, (str,)), (self.numbers, (int, float))]

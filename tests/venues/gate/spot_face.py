@@ -45,6 +45,7 @@ class GateSpotFace(GateFace):
         yield Route("GET", f"{ROOT}/candlesticks", Operation.CANDLES, self._candles, signed=False)
         yield Route("GET", f"{ROOT}/accounts", Operation.BALANCE, lambda _: spot_records.accounts(core))
         yield Route("GET", "/api/v4/account/detail", Operation.KEY, self._detail)
+        yield Route("GET", "/api/v4/account/main_keys", Operation.KEY, self._main_keys)
         yield Route("GET", f"{ROOT}/fee", Operation.FEES, self._fees)
         yield Route("POST", f"{ROOT}/orders", Operation.PLACE, self._place, trading=True)
         yield Route("POST", f"{ROOT}/batch_orders", Operation.PLACE, self._place_batch, trading=True)
@@ -72,19 +73,29 @@ class GateSpotFace(GateFace):
         return [spot_records.currency_pair(listing) for listing in self.core.listings.values()]
 
     def _candles(self, call: Call) -> Any:
-        """Oldest first; `limit` does not go with `from` and `to`."""
-        listing = self._listing(call)
+        """Oldest first, 1000 at most; `limit` does not go with `from` and `to`."""
+        listing, between = self._listing(call), bool({"from", "to"} & call.params.keys())
         start, end = call.count_of("from", 0) * 1000, call.count_of("to", 2**40) * 1000
-        if "limit" in call.params and ("from" in call.params or "to" in call.params):
-            raise RefusalError(Reason.BAD_PARAMETER, "limit")
         rows = [row for row in self.core.candles[listing.id] if start <= row.open_ms <= end]
-        return [spot_records.candle(row) for row in rows[-call.count_of("limit", 100) :]]
+        limit = call.count_of("limit", 1000 if between else 100)
+        if ("limit" in call.params and between) or limit > 1000 or (between and len(rows) > 1000):
+            raise RefusalError(Reason.BAD_PARAMETER, "limit, or too many points")
+        return [spot_records.candle(row) for row in rows[-limit:]]
 
     def _fees(self, call: Call) -> Any:
         listing = self._listing(call)
         return {"user_id": USER, "taker_fee": plain(listing.taker_fee),
                 "maker_fee": plain(listing.maker_fee), "gt_discount": False, "gt_taker_fee": "0", "gt_maker_fee": "0",
                 "loan_fee": "0.18", "point_type": "1", "currency_pair": listing.id, "debit_fee": 3}  # fmt: skip
+
+    def _main_keys(self, call: Call) -> Any:
+        """All keys of the account, each with the start of its name."""
+        key = self.authenticate(call)
+        perms = [{"name": "account", "read_only": True}, {"name": "spot", "read_only": not key.may_trade}]
+        perms += [{"name": "withdraw", "read_only": False}] if key.may_withdraw else []
+        another = {"key": "another*****", "perms": [{"name": "withdraw", "read_only": False}], "ip_whitelist": []}
+        ours = {"key": f"{key.api_key[:12]}*****", "perms": perms, "ip_whitelist": list(key.addresses)}
+        return [another, ours]
 
     # --- orders ---
 
