@@ -15,7 +15,7 @@ from opensqt.connector.venue import Account, Capabilities, Position
 from opensqt.engine.actions import Action, Notify, Severity
 from opensqt.engine.client_id import client_id_prefix
 from opensqt.engine.engine import Engine
-from opensqt.engine.events import ClockCompared, Configured, Event, OrderFilled, Started
+from opensqt.engine.events import ClockCompared, Configured, Event, Started
 from opensqt.journal.journal import Journal
 from opensqt.runtime.board import StatusBoard
 from opensqt.runtime.book import Book
@@ -103,9 +103,7 @@ class Trading:
         return self._feeds.ages() if self._feeds else {}
 
     def committed(self, events: Sequence[Event], actions: Sequence[Action]) -> None:
-        for event in events:
-            if isinstance(event, OrderFilled):
-                self.book.add(event)
+        self.book.committed(events, actions)
         for action in actions:
             if isinstance(action, Notify):
                 write = log.warning if action.severity is Severity.WARNING else log.info
