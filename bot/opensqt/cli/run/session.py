@@ -217,6 +217,16 @@ class Session:
         except JournalError:
             self._reader = None  # it will be back; the bots' probes say so meanwhile
 
+    async def _show_last_fills(self) -> None:
+        """Those that the report has and nobody was shown: the journal may have been slow to answer."""
+        give_up = asyncio.get_running_loop().time() + REPORT_SECONDS
+        await self._show()
+        while self._reader is None and any(view.fills for view in self._bots):
+            if asyncio.get_running_loop().time() >= give_up:
+                return
+            await asyncio.sleep(REFRESH_SECONDS)
+            await self._show()
+
     async def _fill_log(self, view: BotView) -> FillLog | None:
         """None as long as the bot has not taken an epoch or the connector does not know the market."""
         if not view.status.epoch:
@@ -260,6 +270,8 @@ class Session:
                 )
             except (VenueError, JournalError, grpc.aio.AioRpcError, TimeoutError) as error:
                 failures += [] if failures else [f"no report could be made: {error or type(error).__name__}"]
+            else:
+                await self._show_last_fills()
         failures += [
             f"{view.planned.name} has halted: {view.status.reason}: {view.status.message}"
             for view in self._bots
