@@ -139,6 +139,17 @@ REFUSED_BOTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "must not be above lower",
     ),
     "zero trigger": ({"spec.grid.triggerPrice": "0"}, "spec.grid.triggerPrice", "must be greater than 0"),
+    "three spacings": ({"spec.grid.spacing.atr": {"multiple": "1"}}, "spec.grid.spacing", "exactly one"),
+    "too wide a spacing": (
+        {"spec.grid.spacing": {"atr": {"multiple": "100.5"}}},
+        "spec.grid.spacing.atr.multiple",
+        "must be at most 100",
+    ),
+    "an interval that no exchange has": (
+        {"spec.grid.spacing": {"atr": {"interval": "2h"}}},
+        "spec.grid.spacing.atr.interval",
+        "Unsupported value",
+    ),
     "skew without its measure": (
         {"spec.grid.inventorySkew": "0.5", "spec.riskLimits.maxPosition": MISSING},
         "spec.grid.inventorySkew",

@@ -62,8 +62,11 @@ def test_windows_are_integers_within_bounds(bad: Any) -> None:
     ("changes", "says"),
     [
         ({"grid": {"spacing": {"arithmetic": "1"}, "lower": "5", "upper": "5"}}, "upper must be greater than lower"),
-        ({"grid": {"spacing": {}}}, "exactly one of arithmetic and geometric"),
-        ({"grid": {"spacing": {"arithmetic": "1", "geometric": "1"}}}, "exactly one of arithmetic and geometric"),
+        ({"grid": {"spacing": {}}}, "exactly one of arithmetic, geometric and atr"),
+        ({"grid": {"spacing": {"arithmetic": "1", "geometric": "1"}}}, "exactly one of arithmetic, geometric and atr"),
+        ({"grid": {"spacing": {"arithmetic": "1", "atr": {}}}}, "exactly one of arithmetic, geometric and atr"),
+        ({"grid": {"spacing": {"atr": {"multiple": "101"}}}}, "must be at most 100"),
+        ({"grid": {"spacing": {"atr": {"period": 1}}}}, "greater than or equal to 2"),
         (
             {"grid": {"spacing": {"arithmetic": "1"}, "inventorySkew": "1.1"}, "riskLimits": {"maxPosition": "1"}},
             "must be at most 1",

@@ -48,7 +48,7 @@ def test_lists_comments_and_empty_documents_are_taken(write: Write) -> None:
         ('quoteSize: "200"', "quoteSize: 200", 'spec.order.quoteSize: must be a decimal in quotes: "200"'),
         ('quoteSize: "200"', 'quoteSize: "0"', "spec.order.quoteSize: must be greater than 0"),
         ('quoteSize: "200"', 'quoteSize: "-2"', "spec.order.quoteSize: '-2' is not allowed"),
-        ('{arithmetic: "50"}', "{}", "spec.grid.spacing: set exactly one of arithmetic and geometric"),
+        ('{arithmetic: "50"}', "{}", "spec.grid.spacing: set exactly one of arithmetic, geometric and atr"),
         ("  order: ", "  orders: ", "spec.orders: is no field of this resource"),
         ("  symbol: BTC", "  sumbol: BTC", "spec.symbol: is required"),
         ("v1alpha1\nkind: GridBot", "v1\nkind: GridBot", "apiVersion: must be opensqt.io/v1alpha1"),

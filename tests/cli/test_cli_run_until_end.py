@@ -82,6 +82,26 @@ def test_a_neutral_grid_with_bounds_trails_and_waits_for_its_trigger(
     assert len(document["bots"][0]["fills"]) > 20
 
 
+def test_a_grid_spaced_by_volatility_with_skew_is_the_same_each_time(
+    opensqt: Opensqt, manifest: Path, candles: Path
+) -> None:
+    """Fifteen candles before the first entry, then a step that follows the market."""
+    grid = 'grid: {inventorySkew: "0.5", spacing: {atr: {interval: 5m, multiple: "0.8"}}}'
+    limits = '  riskLimits: {maxPosition: "0.1"}\n'
+    manifest.write_text(MANIFEST.replace('grid: {spacing: {arithmetic: "50"}}', grid) + limits)
+    arguments = ("run", "-f", manifest, "--candles", candles, "--until-end", "-o", "json")
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: opensqt(*arguments), range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stderr.count("StepTaken: levels are ") > 1
+    document = json.loads(first.stdout)
+    _check_adds_up(document)
+    fills = document["bots"][0]["fills"]
+    assert len(fills) > 10
+    assert fills[0]["time"] >= "2022-01-01T00:15:00Z"
+    assert second.stdout == first.stdout
+
+
 def test_two_bots_share_one_account(opensqt: Opensqt, tmp_path: Path) -> None:
     """Each has its own fills; the account has the sum."""
     second = MANIFEST.split("---\n")[1].replace("name: grid", "name: wide").replace('"50"', '"200"')

@@ -12,6 +12,7 @@ from opensqt.engine.config import EngineConfig
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import (
     AccountReported,
+    CandleChanged,
     ClockTicked,
     Configured,
     Event,
@@ -27,6 +28,7 @@ from opensqt.engine.view import SlotView
 
 BOT_UID = "5f0c4a3e-0000-4000-8000-000000000001"
 SECOND = 1_000_000
+MINUTE = 60 * SECOND
 A = TypeVar("A", bound=Action)
 
 MARKET = Market(
@@ -174,6 +176,12 @@ class Rig:
             for client_id in cancels:
                 self.report(client_id, OrderState.CANCELLED)
 
+    def candle(self, high: int, low: int, close: int) -> list[Action]:
+        """A minute passes, and the candle that was under way has closed; prices in ticks."""
+        open_time = self.now // MINUTE * MINUTE
+        self.wait(open_time + MINUTE - self.now)
+        return self.feed(closed_candle(self.market, self.now, open_time, high, low, close))
+
     # --- looking ---
 
     def slot(self, price: int) -> SlotView:
@@ -207,6 +215,12 @@ def trading(config: EngineConfig = CONFIG, *, market: Market = MARKET, price: in
     rig.price(price)
     rig.settle()
     return rig
+
+
+def closed_candle(market: Market, time: int, open_time: int, high: int, low: int, close: int) -> CandleChanged:
+    """A candle of a minute that opened as it closed; prices in ticks."""
+    first, highest, lowest = (to_money(market.from_ticks(price)) for price in (close, high, low))
+    return CandleChanged(time, market.symbol, "1m", open_time, first, highest, lowest, first, 0, closed=True)
 
 
 def of_kind(kind: type[A], actions: list[Action]) -> list[A]:

@@ -31,43 +31,12 @@ from opensqt.engine.events import (
     Started,
 )
 from opensqt.engine.view import Phase
-from tests.engine.rig import BOT_UID, CONFIG, MARKET, SECOND, Rig, money
+from tests.engine.random_specs import CONFIGS, MAX_ORDERS, MAX_POSITION
+from tests.engine.rig import BOT_UID, MARKET, MINUTE, SECOND, Rig, closed_candle
 from tests.engine.simulated_venue import DuplicateError, NothingToReduceError, RejectedError, SimulatedVenue, VenueOrder
 
 LATEST = 1_900_000
 """A placement that timed out arrives at most so many microseconds later: less than the engine waits for it."""
-MAX_POSITION = 45
-MAX_ORDERS = 8
-CONFIGS = [
-    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS),
-    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, step=7, buy_window=5),
-    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, step=0, ratio_ppm=9_000, sell_window=1),
-    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, order_money=money(150), upper=1020),
-    replace(
-        CONFIG,
-        max_position=MAX_POSITION,
-        max_open_orders=MAX_ORDERS,
-        max_drawdown=money(4),
-        max_consecutive_losses=2,
-        cooldown=20 * SECOND,
-        post_only=False,
-    ),
-    replace(
-        CONFIG,
-        max_position=MAX_POSITION,
-        max_open_orders=MAX_ORDERS,
-        lower=960,
-        upper=1040,
-        trail_up=True,
-        trail_down=True,
-        trail_up_to=1100,
-    ),
-    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, lower=965, upper=1030, trigger_price=1012),
-    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, trigger_price=980),
-    replace(CONFIG, max_position=MAX_POSITION, max_open_orders=MAX_ORDERS, buy_window=5, skew_ppm=700_000),
-]
-
-
 PICKS = st.integers(0, 99)
 
 
@@ -267,6 +236,16 @@ class GridMachine(RuleBasedStateMachine):
             if (wake_at := self.rig.engine.wake_at) is not None and wake_at <= self.rig.now:
                 self.feed(ClockTicked(self.rig.now))
         self.rig.now = until
+
+    @rule(width=st.integers(0, 40), count=st.sampled_from([1, 3]))
+    def candles(self, width: int, count: int) -> None:
+        """Minutes that close: what spaces a grid by volatility. No request is on its way for so long."""
+        for _ in range(count):
+            self.act_all()
+            open_time = self.rig.now // MINUTE * MINUTE
+            self.wait(open_time + MINUTE - self.rig.now)
+            close, half = self.venue.price, width // 2
+            self.feed(closed_candle(MARKET, self.rig.now, open_time, close + half, close - half, close))
 
     @rule(config=st.sampled_from(CONFIGS), goal=st.sampled_from(Goal), token=st.sampled_from(["", "a", "b"]))
     def configure(self, config: EngineConfig, goal: Goal, token: str) -> None:

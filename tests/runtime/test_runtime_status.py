@@ -8,15 +8,18 @@ import pytest
 from prometheus_client import generate_latest
 
 from opensqt.api.gridbot import GridBotSpec
+from opensqt.api.gridbot_status import GridBotStatus
 from opensqt.api.live import FIXED_FIELDS, fixed_differences
+from opensqt.api.report import with_report
 from opensqt.bot.v1 import bot_pb2 as pb
-from opensqt.connector.venue import Account, Failure, Position, VenueFill, VenueOrder
+from opensqt.connector.venue import Account, Failure, Kline, Position, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide, Severity, TimeInForce
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import Configured, Goal, OrderFilled, OrderState, PriceChanged, Remedy, Started
 from opensqt.engine.market import to_money
 from opensqt.runtime.board import StatusBoard
+from opensqt.runtime.candle_feeds import Wanted, wanted_candles
 from opensqt.runtime.clock import MarketClock, frozen_clock
 from opensqt.runtime.metrics import Metrics
 from opensqt.runtime.notices import Notices
@@ -50,6 +53,34 @@ def test_the_status_is_in_decimals() -> None:
     limits = {limit.name: (limit.used, limit.limit) for limit in status.limits}
     assert limits["maxOpenOrders"][1] == "40"
     assert limits["maxPosition"][1] == "0.2"
+
+
+def test_the_step_of_a_grid_spaced_by_volatility_is_shown() -> None:
+    """From the engine to what `kubectl describe` prints: in quote currency, and none before there is one."""
+    engine = Engine(MARKET, "uid")
+    document = spec(grid={"spacing": {"atr": {"interval": "1m", "period": 2, "multiple": "1.5"}}})
+    config = EngineConfig.from_spec(GridBotSpec.model_validate(document), MARKET)
+    for event in (Started(1, 7), Configured(1, 3, Goal.RUN, config), PriceChanged(2, 400_000)):
+        engine.on(event)
+    assert status_of(engine.view(), MARKET).step == ""
+    for minute in range(3):
+        open_time = (minute + 1) * 60_000_000
+        close, high, low = Decimal(40_000), Decimal("40020.5"), Decimal(39_980)
+        kline = Kline(SYMBOL, open_time, close, high, low, close, Decimal(1), closed=True)
+        engine.on(TRANSLATION.candle(kline, "1m", open_time + 60_000_000))
+    status = status_of(engine.view(), MARKET)
+    assert (status.step, status.average_true_range) == ("60.7", "40.5")
+    shown = with_report(GridBotStatus(), status).to_json_object()["grid"]
+    assert (shown["step"], shown["averageTrueRange"]) == ("60.7", "40.5")
+
+
+def test_candles_are_wanted_for_the_volatility_of_the_bots_own_symbol() -> None:
+    monitor = {"symbols": [SYMBOL, "ETH/USDT:USDT"], "interval": "1m", "recoveryThreshold": 1}
+    grid = {"spacing": {"atr": {"interval": "1h", "period": 20}}}
+    assert wanted_candles(GridBotSpec.model_validate(spec(grid=grid))) == {"1h": Wanted([SYMBOL], 42)}
+    grid = {"spacing": {"atr": {"interval": "1m", "period": 20}}}
+    both = wanted_candles(GridBotSpec.model_validate(spec(grid=grid, marketMonitor=monitor)))
+    assert both == {"1m": Wanted([SYMBOL, "ETH/USDT:USDT"], 42, live=True)}
 
 
 async def _told(watch: AsyncIterator[pb.Status]) -> pb.Status:

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from opensqt.api.barriers import Barriers
+from opensqt.api.grid import Grid
 from opensqt.api.gridbot_status import GridBotStatus
 from opensqt.api.meta import ConnectorRef, Journal, ObjectMeta, Resources
 from opensqt.api.risk import CircuitBreaker, MarketMonitor, RiskLimits
@@ -18,7 +19,6 @@ from opensqt.api.schema import (
     PositiveDecimal,
     Rule,
     Symbol,
-    UnsignedDecimal,
     immutable,
 )
 
@@ -39,127 +39,6 @@ class DeletionPolicy(StrEnum):
     CANCEL_ORDERS = "CancelOrders"
     CLOSE_POSITION = "ClosePosition"
     ORPHAN = "Orphan"
-
-
-class Spacing(Model):
-    """The distance between neighbouring levels: exactly one of the two."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("has(self.arithmetic) != has(self.geometric)", "set exactly one of arithmetic and geometric"),
-    )
-
-    arithmetic: PositiveDecimal | None = Field(
-        default=None, description='A fixed distance in quote currency, for example "50".'
-    )
-    geometric: PositiveDecimal | None = Field(
-        default=None, description='A distance in percent of the price, for example "0.5".'
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.arithmetic is None) == (self.geometric is None):
-            raise ValueError("set exactly one of arithmetic and geometric")
-        return self
-
-
-class Trailing(Model):
-    """A bounded grid that follows the price by whole levels when that leaves it."""
-
-    up: Boolean = Field(default=False, description="Follow a price above the grid's upper end.")
-    down: Boolean = Field(default=False, description="Follow a price below the grid's lower end.")
-    up_to: PositiveDecimal | None = Field(default=None, description="The upper end never goes beyond this price.")
-    down_to: PositiveDecimal | None = Field(default=None, description="The lower end never goes below this price.")
-
-
-class Grid(Model):
-    """Where the levels lie. They are counted from `lower` in a bounded grid, else from the trigger price or the first
-    price seen; those in a window around the price have orders."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "!has(self.lower) || !has(self.upper) || double(self.upper) > double(self.lower)",
-            "upper must be greater than lower",
-            ".upper",
-        ),
-        Rule(
-            "!has(self.trailing) || !(self.trailing.up || self.trailing.down) || (has(self.lower) && has(self.upper))",
-            "only a grid with lower and upper can follow the price",
-            ".trailing",
-        ),
-        Rule(
-            "!has(self.trailing) || !has(self.trailing.upTo) || !has(self.upper)"
-            " || double(self.trailing.upTo) >= double(self.upper)",
-            "trailing.upTo must not be below upper",
-            ".trailing.upTo",
-        ),
-        Rule(
-            "!has(self.trailing) || !has(self.trailing.downTo) || !has(self.lower)"
-            " || double(self.trailing.downTo) <= double(self.lower)",
-            "trailing.downTo must not be above lower",
-            ".trailing.downTo",
-        ),
-        Rule("!has(self.inventorySkew) || double(self.inventorySkew) <= 1.0", "must be at most 1", ".inventorySkew"),
-    )
-
-    spacing: Spacing
-    buy_window: Integer = Field(
-        default=10,
-        ge=1,
-        le=500,
-        description="Levels below the price that have a buy order: entries of Long, exits of Short.",
-    )
-    sell_window: Integer = Field(
-        default=10,
-        ge=1,
-        le=500,
-        description="Levels above the price that have a sell order: entries of Short, exits of Long.",
-    )
-    lower: PositiveDecimal | None = Field(
-        default=None,
-        description="No entry below this price. With upper: a bounded grid, with entries and exits between the two.",
-    )
-    upper: PositiveDecimal | None = Field(
-        default=None,
-        description="No entry above this price. With lower: a bounded grid, with entries and exits between the two.",
-    )
-    trailing: Trailing = Trailing()
-    trigger_price: PositiveDecimal | None = Field(
-        default=None,
-        description=(
-            "Nothing is entered until the price has come here, from whichever side. Another price is waited for anew."
-        ),
-    )
-
-    inventory_skew: UnsignedDecimal | None = Field(
-        default=None,
-        description=(
-            "From 0 to 1: the more is held, the more levels beyond each held one have no entry: "
-            "inventorySkew x window x held / riskLimits.maxPosition, rounded down."
-        ),
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.lower is not None and self.upper is not None and self.upper <= self.lower:
-            raise ValueError("upper must be greater than lower")
-        return self
-
-    @model_validator(mode="after")
-    def _trails_within_bounds(self) -> Self:
-        lower, upper, trailing = self.lower, self.upper, self.trailing
-        if (trailing.up or trailing.down) and (lower is None or upper is None):
-            raise ValueError("only a grid with lower and upper can follow the price")
-        if trailing.up_to is not None and upper is not None and trailing.up_to < upper:
-            raise ValueError("trailing.upTo must not be below upper")
-        if trailing.down_to is not None and lower is not None and trailing.down_to > lower:
-            raise ValueError("trailing.downTo must not be above lower")
-        return self
-
-    @model_validator(mode="after")
-    def _skew_is_a_share(self) -> Self:
-        if self.inventory_skew is not None and self.inventory_skew > 1:
-            raise ValueError("must be at most 1", ".inventorySkew")
-        return self
 
 
 class Order(Model):
@@ -350,6 +229,7 @@ class GridBot(Model):
         Column("Buys", ".status.orders.buys", "Live buy orders", type="integer", priority=1),
         Column("Sells", ".status.orders.sells", "Live sell orders", type="integer", priority=1),
         Column("Fills", ".status.orders.fills", "Fills so far", type="integer", priority=1),
+        Column("Step", ".status.grid.step", "Distance of levels in force", priority=1),
         Column("Monitor", ".status.monitor.state", "Market monitor", priority=1),
         Column("Epoch", ".status.epoch", "Instance", type="integer", priority=1),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is or is not ready", priority=1),

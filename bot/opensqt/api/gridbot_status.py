@@ -61,6 +61,12 @@ class GridStatus(Model):
     upper_price: UnsignedDecimal = Field(
         default="0", validate_default=True, description="Highest level of a bounded grid, where it has trailed to."
     )
+    step: UnsignedDecimal = Field(
+        default="0", validate_default=True, description="Distance of levels in force, unless spacing is geometric."
+    )
+    average_true_range: UnsignedDecimal = Field(
+        default="0", validate_default=True, description="What the step was made of, as of the last closed candle."
+    )
 
 
 class GridBotStatus(Model):

@@ -69,6 +69,8 @@ def _numbers(report: bot_pb2.Status) -> dict[str, object]:
             anchor_price=_number(report.anchor_price),
             lower_price=_number(report.lower_price),
             upper_price=_number(report.upper_price),
+            step=abs(_number(report.step)),
+            average_true_range=abs(_number(report.average_true_range)),
         ),
         "position": PositionStatus(
             quantity=_number(report.position),

@@ -79,6 +79,6 @@ def _slot(state: State, key: OrderKey, place: Place) -> Slot:
 def _exit_price(state: State, side: Side, price: int) -> int:
     """Where what is entered at `price` is left."""
     layout = state.layout
-    if state.config is None or layout is None:
+    if state.config is None or layout is None or not layout.known:
         return price + side.sign
     return Ladder(side, layout, state.config).exit_price(layout.grid.below(price))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from opensqt.api.barriers import BarrierAction
+from opensqt.api.grid import Atr
 from opensqt.api.gridbot import GridBotSpec
 from opensqt.api.gridbot import Side as GridSide
 from opensqt.api.interval import Interval
@@ -30,11 +31,21 @@ class MonitorConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AtrConfig:
+    """spec.grid.spacing.atr; the multiple in parts per million."""
+
+    interval: Interval
+    period: int
+    multiple_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """Prices in ticks, quantities in lots, amounts in money, ratios in parts per million, durations in microseconds.
 
     Of `order_money`, `order_lots` and `order_equity_ppm` the one that is set is the size of an entry.
-    Exactly one of `step` (arithmetic spacing, ticks) and `ratio_ppm` (geometric spacing) is set; 0 turns a limit off.
+    Of `step` (arithmetic spacing, ticks), `ratio_ppm` (geometric spacing) and `atr` exactly one is set; 0 turns a limit
+    off.
     """
 
     step: int
@@ -82,6 +93,7 @@ class EngineConfig:
     max_clock_skew: int = 0
     existing_position: ExistingPosition = ExistingPosition.REFUSE
     skew_ppm: int = 0
+    atr: AtrConfig | None = None
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -152,9 +164,14 @@ class EngineConfig:
             required_slots=spec.safety.required_slots,
             max_clock_skew=spec.safety.max_clock_skew_milliseconds * 1000,
             existing_position=spec.existing_position,
+            atr=_atr_of(spacing.atr) if spacing.atr else None,
             skew_ppm=int((spec.grid.inventory_skew or zero) * PPM),
             monitor=_monitor_of(spec.market_monitor) if spec.market_monitor else None,
         )
+
+
+def _atr_of(atr: Atr) -> AtrConfig:
+    return AtrConfig(interval=atr.interval, period=atr.period, multiple_ppm=int(atr.multiple * PPM))
 
 
 def _monitor_of(monitor: MarketMonitor) -> MonitorConfig:

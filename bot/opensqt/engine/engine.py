@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from opensqt.engine import barriers, existing_position, lifecycle, sizing, specification
+from opensqt.engine import barriers, existing_position, lifecycle, sizing, spacing, specification
 from opensqt.engine.actions import Action, Place
 from opensqt.engine.adoption import adopt
 from opensqt.engine.alarms import check_safety, on_candle, on_candle_feed, on_clock, watch_breaker, watch_monitor
@@ -236,6 +236,7 @@ class Engine:
                 self._on_started(turn, event)
             case CandleChanged():
                 on_candle(turn, event)
+                spacing.on_candle(turn, event)
             case PositionFound():
                 existing_position.on_found(turn, event)
             case ClockCompared():
@@ -291,6 +292,7 @@ class Engine:
             watch_breaker(turn, config)
             sizing.follow(turn, config)
         watch_monitor(turn, config)
+        spacing.follow(turn, config)
         check_safety(turn, config)
         if state.goal in {Goal.RUN, Goal.PAUSE}:
             self._follow_price(turn, config)

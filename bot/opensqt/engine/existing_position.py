@@ -40,7 +40,7 @@ def decide(turn: Turn, config: EngineConfig, layout: Layout | None) -> None:
         if other_side(config, state.found_lots):
             state.foreign_lots = state.found_lots
     elif config.existing_position is ExistingPosition.ADOPT and not other_side(config, state.found_lots):
-        if layout is None:
+        if layout is None or not layout.known:
             return
         levels = _spread(turn, config, layout)
         turn.tell("PositionAdopted", f"{what} is taken over, spread over {levels} levels")

@@ -20,6 +20,7 @@ class Closed(StrEnum):
     NO_PRICE = "NoPrice"
     PRICE_SUSPECTED = "PriceSuspected"
     MONITOR_BLIND = "MonitorBlind"
+    WAITING_FOR_CANDLES = "WaitingForCandles"
     HALTED = "Halted"
     FEED_LOST = "FeedLost"
     BACKING_OFF = "BackingOff"
@@ -163,6 +164,8 @@ class Gate:
             yield Closed.PRICE_SUSPECTED
         if self.state.monitor_blind:
             yield Closed.MONITOR_BLIND
+        if self.state.candles_missing:
+            yield Closed.WAITING_FOR_CANDLES
 
     def _unwelcome(self) -> Iterator[Closed]:
         state = self.state

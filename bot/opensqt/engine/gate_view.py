@@ -32,6 +32,7 @@ def _message(state: State, market: Market, closed: Closed) -> str:
         Closed.NO_PRICE: lambda: "waiting for a price",
         Closed.PRICE_SUSPECTED: lambda: f"the price {market.from_ticks(state.suspect)} is not confirmed yet",
         Closed.MONITOR_BLIND: lambda: state.monitor_blind,
+        Closed.WAITING_FOR_CANDLES: lambda: f"spec.grid.spacing.atr: {state.candles_missing}",
         Closed.GOAL: lambda: f"the goal is {state.goal}",
         Closed.REFUSED: lambda: state.refusal_message,
         Closed.UNSAFE: lambda: "; ".join(f"{finding.reason}: {finding.message}" for finding in state.findings),

@@ -89,7 +89,10 @@ def _grid(anchor: int, step: int, ratio_ppm: int) -> Grid:
     return ArithmeticGrid(anchor, step) if step > 0 else GeometricGrid(anchor, ratio_ppm)
 
 
-def grid_of(config: EngineConfig, anchor: int) -> Grid:
-    """The grid of a config. One without spacing, where nothing may be entered, has all exits in reach."""
-    step = config.step if config.step or config.ratio_ppm else anchor
-    return _grid(anchor, step, config.ratio_ppm)
+def grid_of(config: EngineConfig, anchor: int, atr_step: int = 0) -> Grid:
+    """The grid of a config; `atr_step` is the step of one that is spaced by volatility, in ticks.
+
+    One without spacing, where nothing may be entered, has all exits in reach.
+    """
+    step = atr_step if config.atr else config.step
+    return _grid(anchor, step if step or config.ratio_ppm else anchor, config.ratio_ppm)

@@ -19,6 +19,8 @@ class Layout:
     last: int | None = None
     bounded: bool = False
     pivot: int | None = None
+    known: bool = True
+    """False while the step is not known: nothing may be entered, all exits are in reach."""
 
     def lowest_entry(self, side: Side) -> int | None:
         """Index of the lowest level that this side may enter; None for no such bound."""
@@ -39,9 +41,12 @@ class Layout:
         return highest
 
 
-def layout_of(config: EngineConfig, anchor: int, shift: int) -> Layout:
-    """The layout of a config; `shift` is by how many levels a bounded grid has followed the price."""
-    grid = grid_of(config, config.lower if config.bounded else anchor)
+def layout_of(config: EngineConfig, anchor: int, shift: int, atr_step: int = 0) -> Layout:
+    """The layout of a config; `shift` is by how many levels a bounded grid has followed the price, `atr_step` the step
+    of one that is spaced by volatility, 0 where that is not known."""
+    if config.atr is not None and not atr_step:
+        return Layout(grid_of(config, anchor), known=False)
+    grid = grid_of(config, config.lower if config.bounded else anchor, atr_step)
     first = above(grid, config.lower) if config.lower else None
     last = grid.below(config.upper) if config.upper else None
     pivot = 0 if config.side is GridSide.NEUTRAL else None
@@ -65,3 +70,17 @@ def shift_after(config: EngineConfig, layout: Layout, shift: int, price: int) ->
         limit = max(price, config.trail_down_to or price)
         return shift - max(0, first - above(grid, limit))
     return shift
+
+
+def shift_kept(config: EngineConfig, shift: int, old_step: int, step: int) -> int:
+    """The shift with which a bounded grid stays where it has followed the price to, when its levels are `step` and no
+    longer `old_step` apart: to the nearest whole level, never past a limit."""
+    if not config.bounded or not old_step:
+        return 0
+    levels = (2 * abs(shift) * old_step + step) // (2 * step)
+    if shift < 0:
+        return -min(levels, (config.lower - config.trail_down_to) // step)
+    if config.trail_up_to:
+        highest = (config.upper - config.lower) // step
+        levels = min(levels, max(0, (config.trail_up_to - config.lower) // step - highest))
+    return levels

@@ -26,6 +26,7 @@ PASSING = frozenset(
         Closed.NO_PRICE,
         Closed.PRICE_SUSPECTED,
         Closed.MONITOR_BLIND,
+        Closed.WAITING_FOR_CANDLES,
     }
 )
 """Reasons to wait with sending an order again, rather than to give it up."""

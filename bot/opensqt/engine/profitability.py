@@ -21,6 +21,16 @@ def break_even_step(price: int, fee_ppm: int) -> int:
     return max(1, 2 * price * fee_ppm // (PPM - fee_ppm) + 1)
 
 
+def break_even_spacing(price: int, levels: int, fee_ppm: int) -> int:
+    """The smallest step, in ticks, with which levels leave something as far as `levels` steps above this price.
+
+    The nearest level may be half a step above the price. Levels so far that the step would be doubled for their sake
+    are left out: there are fees with which no step is large enough.
+    """
+    levels = min(levels, PPM // (4 * fee_ppm)) if fee_ppm > 0 else levels
+    return max(1, 2 * price * fee_ppm // (PPM - 2 * levels * fee_ppm) + 1)
+
+
 def break_even_ratio(prices: Sequence[int], fee_ppm: int) -> int:
     """The ratio in ppm with which every geometric level of these prices leaves something, rounded to ticks as it is."""
     return max(-(-(break_even_step(price, fee_ppm) + 1) * PPM // price) for price in prices)

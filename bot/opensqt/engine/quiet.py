@@ -25,6 +25,8 @@ def next_wake(state: State, after: int) -> int | None:
         times.append(barriers.due(state, state.config))
         if state.config.monitor is not None:
             times += state.monitor.wakes(state.config.monitor)
+        if state.config.atr is not None:
+            times.append(state.volatility.late_at(state.config.atr))
     return min((time for time in times if time > after), default=None)
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from opensqt.engine import barriers, sizing
 from opensqt.engine.alarms import close_breaker
-from opensqt.engine.config import PPM, EngineConfig
+from opensqt.engine.config import PPM, AtrConfig, EngineConfig
 from opensqt.engine.events import Configured
 from opensqt.engine.ladder import Ladder
 from opensqt.engine.layout import Layout
@@ -13,6 +13,7 @@ from opensqt.engine.market import Market, from_money
 from opensqt.engine.monitor import Monitor
 from opensqt.engine.profitability import break_even_ratio, break_even_step, leg_fee, profitable
 from opensqt.engine.state import Refusal, Turn
+from opensqt.engine.volatility import Volatility
 
 Cycles = Sequence[tuple[int, int]]
 """Prices of entry and exit, in ticks."""
@@ -31,6 +32,8 @@ def on_configured(turn: Turn, event: Configured) -> None:
             state.shift = 0
         if state.config is None or state.config.monitor != event.config.monitor:
             state.monitor, state.monitor_blind = Monitor(), ""
+        if state.config is None or state.config.atr != event.config.atr:
+            state.volatility, state.candles_missing = Volatility(), ""
         state.config = event.config
         state.unchecked = True
         state.generation = event.generation
@@ -46,9 +49,9 @@ def on_configured(turn: Turn, event: Configured) -> None:
     turn.changed = True
 
 
-def _extent(config: EngineConfig) -> tuple[int, ...]:
+def _extent(config: EngineConfig) -> tuple[int | AtrConfig | None, ...]:
     """What a bounded grid's levels are made of: another one starts where the spec says."""
-    return config.step, config.ratio_ppm, config.lower, config.upper
+    return config.step, config.ratio_ppm, config.atr, config.lower, config.upper
 
 
 def _reset_by_token(turn: Turn, config: EngineConfig) -> None:
@@ -77,7 +80,9 @@ def check(turn: Turn, config: EngineConfig, layout: Layout) -> None:
 
 def _refusal(turn: Turn, config: EngineConfig, layout: Layout) -> tuple[str, str]:
     market = turn.market
-    if not config.step and not config.ratio_ppm:
+    if not layout.known:
+        return "", ""
+    if not config.step and not config.ratio_ppm and config.atr is None:
         return Refusal.SPACING_TOO_SMALL, (
             f"spec.grid.spacing is smaller than the market's tick: arithmetic must be at least {market.tick_size}, "
             "geometric at least 0.0001"
@@ -125,7 +130,9 @@ def _unprofitable(market: Market, config: EngineConfig, cycles: Cycles) -> tuple
         return None
     prices = [min(cycle) for cycle in cycles]
     dearest = max(prices)
-    if config.step:
+    if config.atr is not None:
+        least = "the step in force does not pay: the next closed candle widens it, a smaller window needs less"
+    elif config.step:
         least = f"arithmetic must be at least {_plain(market.from_ticks(break_even_step(dearest, fee)))}"
     else:
         least = f"geometric must be at least {_percent(break_even_ratio(prices, fee))}"

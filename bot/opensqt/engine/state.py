@@ -15,6 +15,7 @@ from opensqt.engine.orders import Orders
 from opensqt.engine.safety import Finding
 from opensqt.engine.slots import Slots
 from opensqt.engine.trigger import Trigger
+from opensqt.engine.volatility import Volatility
 
 PRICE_FEED = "price"
 """The name of the price feed in FeedChanged; the return of any other feed puts all orders in doubt."""
@@ -124,6 +125,9 @@ class State:
     """A price that nothing has confirmed yet; 0 for none."""
     suspect_since: int = 0
     monitor: Monitor = field(default_factory=Monitor)
+    volatility: Volatility = field(default_factory=Volatility)
+    candles_missing: str = ""
+    """Which candles the step of the grid waits for, as it was last told."""
     monitor_blind: str = ""
     """Why the market monitor cannot see, as it was last told."""
     clock_skew: int = 0
@@ -157,7 +161,7 @@ class State:
         """Where the levels lie; None until the grid has begun."""
         if self.config is None or not self.anchor:
             return None
-        return layout_of(self.config, self.anchor, self.shift)
+        return layout_of(self.config, self.anchor, self.shift, self.volatility.step)
 
 
 @dataclass(slots=True)

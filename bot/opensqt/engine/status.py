@@ -20,6 +20,7 @@ _SHOWN = frozenset(
         Closed.NO_PRICE,
         Closed.PRICE_SUSPECTED,
         Closed.MONITOR_BLIND,
+        Closed.WAITING_FOR_CANDLES,
         Closed.UNSAFE,
         Closed.POSITION_REFUSED,
         Closed.WAITING_FOR_TRIGGER,
@@ -49,6 +50,8 @@ def view_of(state: State, market: Market, time: int) -> EngineView:
         anchor=state.anchor,
         lower=lower,
         upper=upper,
+        step=_step(state),
+        average_true_range=state.volatility.average or 0,
         position=ledger.total.lots,
         dust=ledger.total.dust,
         entry_cost=ledger.total.cost,
@@ -79,6 +82,12 @@ def _bounds(state: State) -> tuple[int, int]:
     if layout is None or not layout.bounded:
         return 0, 0
     return layout.grid.level(layout.first or 0), layout.grid.level(layout.last or 0)
+
+
+def _step(state: State) -> int:
+    if state.config is None:
+        return 0
+    return state.volatility.step if state.config.atr else state.config.step
 
 
 def _phase(state: State, gate: tuple[GateView, ...]) -> tuple[Phase, str, str]:  # noqa: PLR0911 - the first that holds

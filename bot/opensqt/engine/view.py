@@ -97,6 +97,7 @@ class EngineView:
     """Prices in ticks (0: none yet), quantities in lots, amounts in money (10^-12 quote), times in microseconds.
 
     `lower` and `upper` are the lowest and highest level of a bounded grid, where it is now; 0 where there is none.
+    `step` is the distance of levels in ticks, 0 where it is a ratio or not known yet; `average_true_range` is money.
     `realised` is net of the fees of both legs and of funding paid; `unrealised` is the position at the last price less
     what was paid for it, fees included; `entry_cost` is what was paid for the position without fees, so that its
     average entry price is entry_cost / (position x tick_value) ticks.
@@ -112,6 +113,8 @@ class EngineView:
     anchor: int
     lower: int
     upper: int
+    step: int
+    average_true_range: int
     position: int
     dust: int
     entry_cost: int

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from opensqt.api.gridbot import GridBotSpec
+from opensqt.api.interval import Interval
 from opensqt.connector.client import ExchangeClient, Message
 from opensqt.connector.venue import Kline
 from opensqt.engine.events import Event, FeedChanged
@@ -22,23 +23,29 @@ from opensqt.runtime.translation import Translation
 
 @dataclass(slots=True)
 class Wanted:
-    """The symbols of one interval, and how many of the newest candles are needed at the start."""
+    """The symbols of one interval, how many of the newest candles are needed at the start, and whether the one under
+    way counts, too."""
 
     symbols: list[str]
     history: int
+    live: bool = False
 
 
 def wanted_candles(spec: GridBotSpec) -> dict[str, Wanted]:
     """What a spec needs, by interval."""
     wanted: dict[str, Wanted] = {}
 
-    def want(interval: str, symbols: Iterable[str], history: int) -> None:
+    def want(interval: str, symbols: Iterable[str], history: int, *, live: bool) -> None:
         known = wanted.setdefault(interval, Wanted([], 0))
         known.symbols += [symbol for symbol in symbols if symbol not in known.symbols]
         known.history = max(known.history, history)
+        known.live |= live
 
     if monitor := spec.market_monitor:
-        want(monitor.interval, monitor.symbols, monitor.moving_average + 1)
+        want(monitor.interval, monitor.symbols, monitor.moving_average + 1, live=True)
+    if atr := spec.grid.spacing.atr:
+        # So many that little is left of where the average began.
+        want(atr.interval, [spec.symbol], 2 * atr.period + 2, live=False)
     return wanted
 
 
@@ -62,6 +69,7 @@ class CandleFeeds:
         self._probes = probes
         self._random = random
         self._lost: dict[str, str] = {}
+        self._read_at = 0
 
     async def run(self) -> None:
         """Follows all streams until it is cancelled."""
@@ -75,6 +83,16 @@ class CandleFeeds:
             for symbol in wanted.symbols:
                 for kline in await self._client.klines(symbol, interval, newest or wanted.history):
                     self.tell(kline, interval)
+        self._read_at = self._clock.now()
+
+    @property
+    def due(self) -> int | None:
+        """When `read` has news: the next close of a candle (microseconds). None for every price, where the candles
+        under way count."""
+        if any(wanted.live for wanted in self._wanted.values()):
+            return None
+        lengths = [Interval(interval).microseconds for interval in self._wanted]
+        return min((self._read_at // length + 1) * length for length in lengths)
 
     def subscribe(self, interval: str, wanted: Wanted) -> AsyncGenerator[Message[Kline], None]:
         return self._client.watch_klines(wanted.symbols, interval)
@@ -83,7 +101,8 @@ class CandleFeeds:
         return await self._client.klines(symbol, interval, limit)
 
     def tell(self, kline: Kline, interval: str) -> None:
-        self._put(Translation.candle(kline, interval, self._clock.now()))
+        if kline.closed or self._wanted[interval].live:
+            self._put(Translation.candle(kline, interval, self._clock.now()))
 
     def healthy(self, interval: str) -> None:
         self._lost.pop(interval, None)

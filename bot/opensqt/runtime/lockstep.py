@@ -99,7 +99,8 @@ class Lockstep:
             delays = RECONNECTS.delays(self._random.uniform)
             self._take(step)
             await self._report_account(step)
-            await self._read_candles(2)
+            if self._candles is not None and (self._candles.due or 0) <= step.time_us:
+                await self._read_candles(2)
             await self._settle()
             if step.ended:
                 log.info("market_ended", step=self._step)
@@ -108,8 +109,13 @@ class Lockstep:
 
     async def _advance(self) -> Step:
         symbol = self._translation.market.symbol
-        quiet, wake_at = self._quiet(), self._engine.wake_at
-        return await self._client.advance(self._bot_uid, symbol, self._prefix, self._step, quiet, wake_us=wake_at or 0)
+        quiet, wake_us = self._quiet(), self._wake_us()
+        return await self._client.advance(self._bot_uid, symbol, self._prefix, self._step, quiet, wake_us=wake_us)
+
+    def _wake_us(self) -> int:
+        """When the next price is wanted, whatever it is: by the engine, or since a candle has closed; 0 for never."""
+        times = (self._engine.wake_at, self._candles.due if self._candles else None)
+        return min((time for time in times if time), default=0)
 
     async def _unless_stopped(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
         """The result, or None where `stop` was called."""
@@ -168,8 +174,8 @@ class Lockstep:
                 return
 
     def _quiet(self) -> tuple[Decimal, Decimal] | None:
-        """The engine's quiet band as prices; every price is wanted while it waits for candles."""
-        if self._candles is not None:
+        """The engine's quiet band as prices; every price is wanted where the candle under way counts."""
+        if self._candles is not None and self._candles.due is None:
             return None
         low, high = self._engine.quiet_band()
         market = self._translation.market

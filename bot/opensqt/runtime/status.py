@@ -30,6 +30,8 @@ def status_of(view: EngineView, market: Market) -> pb.Status:
         anchor_price=plain(market.from_ticks(view.anchor)),
         lower_price=plain(market.from_ticks(view.lower)) if view.lower else "",
         upper_price=plain(market.from_ticks(view.upper)) if view.upper else "",
+        step=plain(market.from_ticks(view.step)) if view.step else "",
+        average_true_range=money(view.average_true_range) if view.average_true_range else "",
         position=plain(market.from_lots(view.position, view.dust)),
         average_entry_price=plain(average_entry_price(view, market)),
         realised_pnl=money(view.realised),

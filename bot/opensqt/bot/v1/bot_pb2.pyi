@@ -231,6 +231,8 @@ class Status(_message.Message):
     FUNDING_FIELD_NUMBER: _builtins.int
     LOWER_PRICE_FIELD_NUMBER: _builtins.int
     UPPER_PRICE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    AVERAGE_TRUE_RANGE_FIELD_NUMBER: _builtins.int
     GATE_FIELD_NUMBER: _builtins.int
     MONITOR_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
@@ -265,6 +267,10 @@ class Status(_message.Message):
     lower_price: _builtins.str
     """The lowest and highest level of a bounded grid, where it is now; empty where there is none."""
     upper_price: _builtins.str
+    step: _builtins.str
+    """Distance of levels in force; empty where it is a ratio, or not known yet."""
+    average_true_range: _builtins.str
+    """Of the candles of spec.grid.spacing.atr; empty without it."""
     @_builtins.property
     def breaker(self) -> Global___Breaker: ...
     @_builtins.property
@@ -310,12 +316,14 @@ class Status(_message.Message):
         funding: _builtins.str = ...,
         lower_price: _builtins.str = ...,
         upper_price: _builtins.str = ...,
+        step: _builtins.str = ...,
+        average_true_range: _builtins.str = ...,
         gate: _abc.Iterable[Global___GateReason] | None = ...,
         monitor: Global___Monitor | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker", "monitor", b"monitor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_price", b"anchor_price", "average_entry_price", b"average_entry_price", "breaker", b"breaker", "consecutive_losses", b"consecutive_losses", "cycles", b"cycles", "drawdown", b"drawdown", "epoch", b"epoch", "fees", b"fees", "fills", b"fills", "funding", b"funding", "gate", b"gate", "generation", b"generation", "last_price", b"last_price", "limits", b"limits", "lower_price", b"lower_price", "market_ended", b"market_ended", "message", b"message", "monitor", b"monitor", "open_buys", b"open_buys", "open_sells", b"open_sells", "phase", b"phase", "position", b"position", "probes", b"probes", "realised_pnl", b"realised_pnl", "reason", b"reason", "time_us", b"time_us", "unrealised_pnl", b"unrealised_pnl", "upper_price", b"upper_price", "volume", b"volume", "weaknesses", b"weaknesses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_price", b"anchor_price", "average_entry_price", b"average_entry_price", "average_true_range", b"average_true_range", "breaker", b"breaker", "consecutive_losses", b"consecutive_losses", "cycles", b"cycles", "drawdown", b"drawdown", "epoch", b"epoch", "fees", b"fees", "fills", b"fills", "funding", b"funding", "gate", b"gate", "generation", b"generation", "last_price", b"last_price", "limits", b"limits", "lower_price", b"lower_price", "market_ended", b"market_ended", "message", b"message", "monitor", b"monitor", "open_buys", b"open_buys", "open_sells", b"open_sells", "phase", b"phase", "position", b"position", "probes", b"probes", "realised_pnl", b"realised_pnl", "reason", b"reason", "step", b"step", "time_us", b"time_us", "unrealised_pnl", b"unrealised_pnl", "upper_price", b"upper_price", "volume", b"volume", "weaknesses", b"weaknesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
