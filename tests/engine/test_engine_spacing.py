@@ -63,14 +63,18 @@ def test_nothing_is_entered_before_there_is_an_average() -> None:
 
 
 def test_the_average_is_wilders() -> None:
-    """True ranges 12 (a gap counts), 8, 20: (12 + 8) / 2 = 10, then (10 + 20) / 2 = 15."""
+    """True ranges 12 (a gap counts), 8, 20: (12 + 8) / 2 = 10, then (10 + 20) / 2 = 15. docs/engine.md tells it."""
     rig = Rig(ATR)
+    rig.price(1000)
     rig.candle(1000, 990, 1000)  # only its close counts
     rig.candle(1012, 1006, 1010)
     rig.candle(1014, 1006, 1010)
     assert rig.engine.view().average_true_range == money(10)
+    assert rig.engine.view().step == 10
     rig.candle(1020, 1000, 1010)
-    assert rig.engine.view().average_true_range == money(15)
+    assert (rig.engine.view().average_true_range, rig.engine.view().step) == (money(15), 15)
+    rig.candle(1015, 1004, 1010)
+    assert (rig.engine.view().average_true_range, rig.engine.view().step) == (money(13), 15)
 
 
 def test_only_newer_closed_candles_of_its_own_count() -> None:
