@@ -8,8 +8,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opensqt.engine import client_id as ids_of
 from opensqt.engine.actions import Cancel, LookUp, OrderSide, Place, TimeInForce
-from opensqt.engine.events import CancelFailed, Event, OrderNotFound, OrderReported, OrderState, Remedy
+from opensqt.engine.events import CancelFailed, Event, OrderNotFound, OrderReported, OrderState, PlaceFailed, Remedy
 from opensqt.runtime.dispatcher import CALLS_AT_ONCE, Dispatcher, Order
 
 
@@ -32,6 +33,9 @@ class Calls:
         ids = [each.client_id for each in places]
         await self._call("place", ids)
         return [OrderReported(0, client_id, OrderState.OPEN, 0) for client_id in ids]
+
+    def not_sent(self, action: Place) -> Event:
+        return PlaceFailed(0, action.client_id, Remedy.RETRY, "not sent")
 
     async def cancel(self, client_ids: Sequence[str]) -> list[Event]:
         await self._call("cancel", client_ids)
@@ -100,6 +104,41 @@ async def test_cancels_go_before_exits_before_entries() -> None:
     calls = Calls()
     await _dispatch(calls, place("entry"), place("exit", reduce_only=True), LookUp("doubt"), Cancel("old"))
     assert calls.calls == [("cancel", "old"), ("place", "exit"), ("look_up", "doubt"), ("place", "entry")]
+
+
+async def test_an_exit_is_urgent_also_where_it_is_not_reduce_only() -> None:
+    """On spot no order is."""
+    calls = Calls()
+    entry, exit_order = (ids_of.client_id("uid", leg, 1, 0, 0) for leg in (ids_of.Leg.ENTRY, ids_of.Leg.EXIT))
+    await _dispatch(calls, place(entry), place(exit_order))
+    assert calls.calls == [("place", exit_order), ("place", entry)]
+
+
+async def test_when_margin_lacks_no_entry_that_waits_is_sent_and_all_are_answered() -> None:
+    calls = Calls(place_limit=1)
+    refused = asyncio.Event()
+    sent: list[str] = []
+
+    async def refuse(places: Sequence[Place]) -> list[Event]:
+        sent.extend(each.client_id for each in places)
+        if len(sent) == CALLS_AT_ONCE:
+            refused.set()
+        await refused.wait()
+        return [PlaceFailed(0, each.client_id, Remedy.INSUFFICIENT_MARGIN, "") for each in places]
+
+    calls.place = refuse  # type: ignore[method-assign]
+    answers: list[Event] = []
+    ids = [f"o{number}" for number in range(20)]
+    async with asyncio.TaskGroup() as tasks:
+        dispatcher = Dispatcher(calls, answers.append, tasks)  # type: ignore[arg-type]
+        dispatcher.dispatch([place(one) for one in ids])
+        dispatcher.dispatch([LookUp(ids[-1])])
+        await dispatcher.idle()
+    assert sent == ids[:CALLS_AT_ONCE]
+    failed = {one.client_id: one.remedy for one in answers if isinstance(one, PlaceFailed)}
+    assert sorted(failed) == sorted(ids)
+    assert {failed[one] for one in ids[CALLS_AT_ONCE:]} == {Remedy.RETRY}
+    assert calls.calls == [("look_up", ids[-1])]
 
 
 async def test_a_cancel_waits_for_the_answer_to_its_placement() -> None:

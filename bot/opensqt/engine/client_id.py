@@ -67,3 +67,9 @@ def parse(bot_uid: str, text: str) -> OrderKey | None:
         return None
     slot, cycle, attempt = (int(digits[at : at + _WIDTH], 36) for at in range(0, 3 * _WIDTH, _WIDTH))
     return OrderKey(Leg(leg), slot, cycle, attempt)
+
+
+def leg_of(text: str) -> Leg | None:
+    """The leg that the id says, of whichever bot; None where it is no id of ours."""
+    known = len(text) == _LENGTH and text[_PREFIX_LENGTH] in {Leg.ENTRY, Leg.EXIT}
+    return Leg(text[_PREFIX_LENGTH]) if known else None

@@ -1,7 +1,7 @@
 """Sends actions to the connector side by side: cancels before exits before look-ups before entries.
 
 Of one order at most one call is under way: a cancel waits for the answer to its placement, and a look-up can never
-overtake the order that it asks about.
+overtake the order that it asks about. When an order finds too little margin, entries that wait are not sent at all.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any
 
 from opensqt.engine.actions import Action, Cancel, LookUp, Notify, Place
 from opensqt.engine.events import Event
-from opensqt.runtime.execution import Execution
+from opensqt.runtime.execution import Execution, is_exit, lacks_margin
 
 CALLS_AT_ONCE = 8
 
@@ -41,10 +41,8 @@ class _Job:
                 return _Lane.CANCEL
             case LookUp():
                 return _Lane.LOOK_UP
-            case Place(reduce_only=True):
-                return _Lane.EXIT
-            case _:
-                return _Lane.ENTRY
+            case Place():
+                return _Lane.EXIT if is_exit(self.action) else _Lane.ENTRY
 
 
 class Dispatcher:
@@ -124,20 +122,35 @@ class Dispatcher:
                 return self._execution.place_limit
 
     async def _call(self, batch: list[_Job]) -> None:
-        for event in await self._request(batch):
+        answers = await self._request(batch)
+        for event in answers:
             self._put(event)
         self._calls -= 1
         for job in batch:
-            client_id = job.action.client_id
-            self._under_way.discard(client_id)
-            queue = self._queues[client_id]
-            queue.popleft()
-            if queue:
-                self._lanes[queue[0].lane].append(queue[0])
-            else:
-                del self._queues[client_id]
+            self._under_way.discard(job.action.client_id)
+            self._done(job)
+        if lacks_margin(answers):
+            self._hold_entries_back()
         self._note_idle()
         self._send()
+
+    def _done(self, job: _Job) -> None:
+        """What waited for the job's answer is next."""
+        client_id = job.action.client_id
+        queue = self._queues[client_id]
+        queue.popleft()
+        if queue:
+            self._lanes[queue[0].lane].append(queue[0])
+        else:
+            del self._queues[client_id]
+
+    def _hold_entries_back(self) -> None:
+        """Each would be refused like the one before it: the engine decides anew what is to be placed, and when."""
+        jobs, self._lanes[_Lane.ENTRY] = self._lanes[_Lane.ENTRY], deque()
+        for job in jobs:
+            if isinstance(job.action, Place):
+                self._put(self._execution.not_sent(job.action))
+            self._done(job)
 
     def _request(self, batch: list[_Job]) -> Coroutine[Any, Any, list[Event]]:
         first = batch[0].action

@@ -14,6 +14,7 @@ from opensqt.connector.client import Caller, ExchangeClient
 from opensqt.connector.retry import Backoff
 from opensqt.connector.venue import Capabilities, Failure, VenueError, VenueOrder
 from opensqt.engine.actions import Action, Cancel, LookUp, Place
+from opensqt.engine.client_id import Leg, leg_of
 from opensqt.engine.events import (
     CancelFailed,
     Event,
@@ -35,6 +36,7 @@ CLOCKS_APART = 60_000_000
 RETRIES = Backoff(first=0.5, cap=30.0, floor=0.1)
 REFUSALS = frozenset({Remedy.FIX_REQUEST, Remedy.WOULD_CROSS, Remedy.INSUFFICIENT_MARGIN})
 """After which a slot would be free for another order, so that they are not believed without a look."""
+NOT_SENT = "not sent: the exchange has just refused another order for lack of margin"
 _UNANSWERED = Failure(Remedy.LOOK_UP, "the connector left this order out of its answer")
 
 
@@ -98,6 +100,10 @@ class Execution:
                 log.warning("refused_but_there", client_id=client_id, remedy=refusal.remedy, error=refusal.message)
                 return found
 
+    def not_sent(self, place: Place) -> Event:
+        """The answer for an entry that was held back after another one had found too little margin."""
+        return PlaceFailed(self._clock.now(), place.client_id, Remedy.RETRY, NOT_SENT)
+
     def _place_failed(self, client_id: str, failure: Failure) -> PlaceFailed:
         retry_at = self._retry_at(client_id, failure)
         return PlaceFailed(self._clock.now(), client_id, failure.remedy, failure.message, retry_at)
@@ -160,8 +166,14 @@ class Execution:
         late = [client_id for client_id in cancels if client_id in placed]
         for batch in _batches([client_id for client_id in cancels if client_id not in placed], self.cancel_limit):
             events += await self.cancel(batch)
+        lacking = False
         for orders in _batches(places, self.place_limit):
-            events += await self.place(orders)
+            held_back = [place for place in orders if lacking and not is_exit(place)]
+            events += [self.not_sent(place) for place in held_back]
+            if sent := [place for place in orders if place not in held_back]:
+                answers = await self.place(sent)
+                lacking |= lacks_margin(answers)
+                events += answers
         for batch in _batches(late, self.cancel_limit):
             events += await self.cancel(batch)
         for look_up in dict.fromkeys(action for action in actions if isinstance(action, LookUp)):
@@ -183,6 +195,15 @@ class Execution:
         if client_id not in self._delays:
             self._delays[client_id] = RETRIES.delays(self._random.uniform)
         return self._clock.now() + int(max(after, next(self._delays[client_id])) * 1_000_000)
+
+
+def is_exit(place: Place) -> bool:
+    """Also where it is not reduce-only: on spot, and beside a neutral grid's other side."""
+    return place.reduce_only or leg_of(place.client_id) is Leg.EXIT
+
+
+def lacks_margin(answers: Sequence[Event]) -> bool:
+    return any(isinstance(one, PlaceFailed) and one.remedy is Remedy.INSUFFICIENT_MARGIN for one in answers)
 
 
 def _padded(results: Sequence[VenueOrder | Failure], length: int) -> list[VenueOrder | Failure]:
