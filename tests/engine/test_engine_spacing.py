@@ -13,6 +13,7 @@ from opensqt.api.safety import ExistingPosition
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.config import PPM, AtrConfig
 from opensqt.engine.events import Goal, OrderState, PositionFound
+from opensqt.engine.layout import shift_kept
 from opensqt.engine.profitability import profitable
 from opensqt.engine.view import Phase
 from tests.engine.rig import CONFIG, MARKET, MINUTE, SECOND, Rig, cancelled, closed_candle, money, told
@@ -176,6 +177,29 @@ def test_a_bounded_grid_has_at_least_one_interval_and_stays_where_it_has_trailed
     ranging(rig, 500)
     view = rig.engine.view()
     assert (view.step, view.phase, view.lower, view.upper) == (100, Phase.RUNNING, 900, 1000)
+
+
+@given(
+    old=st.integers(1, 80),
+    new=st.integers(1, 80),
+    shift=st.integers(-40, 40),
+    room=st.integers(0, 700),
+)
+def test_where_a_grid_has_trailed_to_survives_another_step(old: int, new: int, shift: int, room: int) -> None:
+    """To half a level, unless that were beyond `upTo` or `downTo`; one that has not trailed does not begin to."""
+    config = replace(ATR, lower=1000, upper=1100, trail_up_to=1100 + room, trail_down_to=1000 - room)
+    kept = shift_kept(config, shift, old, new)
+    highest = config.upper - (config.upper - config.lower) % new
+    if kept:
+        assert config.trail_down_to <= config.lower + kept * new
+        assert highest + kept * new <= config.trail_up_to
+    assert kept * shift >= 0
+    assert 2 * abs(kept * new) <= 2 * abs(shift * old) + new
+    if (
+        config.lower + shift * old - new >= config.trail_down_to
+        and config.upper + shift * old + new <= config.trail_up_to
+    ):
+        assert 2 * abs(kept * new - shift * old) <= new
 
 
 def test_a_new_spec_of_the_spacing_starts_with_new_candles() -> None:
