@@ -39,6 +39,7 @@ async def test_what_is_bought_is_held_less_its_fee_and_sold_again(subject: Subje
     assert taken == buying.quantity * subject.rules.taker_fee
     (held,) = await subject.venue.positions([subject.symbol])
     assert held.quantity - before.quantity == buying.quantity - taken
+    assert abs(held.entry_price - subject.last) < subject.last / 50, "what it is worth"
 
     selling = subject.order(None, side=OrderSide.SELL)
     placed(await subject.venue.place([selling]))

@@ -14,10 +14,13 @@ from opensqt.connector.ccxt_venue import ENDPOINT_ENV, create
 from opensqt.connector.ccxt_venue.dialect import Guard
 from opensqt.connector.ccxt_venue.exchanges import SPOT_DIALECTS
 from opensqt.connector.ccxt_venue.history import History
-from opensqt.connector.venue import Failure, NewOrder, Venue, VenueOrder
+from opensqt.connector.venue import Failure, NewOrder, Venue, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import Remedy
+from tests.conformance.subject import Following
 from tests.connector_ccxt.five import FIVE
+from tests.venues.bybit import records as bybit_records
+from tests.venues.bybit.face import BybitFace
 from tests.venues.faces import SPOT_FACES
 from tests.venues.faults import Fault, Operation
 from tests.venues.keys import TRADER
@@ -119,6 +122,36 @@ async def test_orders_go_when_nobody_renews_the_dead_man_switch(face: Face, make
         await face.until(lambda: face.subscribed("dcp.spot"))
         await venue.close()
     await face.until(lambda: not face.core.open_orders())
+
+
+@pytest.mark.parametrize("exchange", [Exchange.BYBIT], ids=lambda exchange: exchange.value)
+async def test_perpetuals_of_the_same_name_are_not_told(face: Face, make: Make) -> None:
+    """Bybit's private streams are of all categories, and BTCUSDT is in two."""
+    venue = make()
+    await venue.open()
+    stream = Following(venue.watch_orders([SYMBOL]))
+    try:
+        await face.until(lambda: face.subscribed("order") and face.subscribed("execution"))
+        perpetual = core_of_perpetuals()
+        (connection,) = face.private[:1]
+        for topic, record in perpetual.items():
+            data = [record | {"category": "linear"}]
+            await connection.push({"id": "1", "topic": topic, "creationTime": face.core.now_ms(), "data": data})
+        (placed,) = await venue.place([buy(face, "ours")])
+        assert isinstance(placed, VenueOrder), placed
+        await face.fill("ours", "0.001")
+        await stream.until(lambda _: bool(stream.of(VenueFill)))
+        assert {getattr(item, "client_id", "") for item in stream.items} == {"ours"}, stream.items
+    finally:
+        await stream.stop()
+
+
+def core_of_perpetuals() -> dict[str, dict[str, Any]]:
+    """What the streams tell of a perpetual's order that is filled."""
+    perpetual = BybitFace()
+    order = perpetual.core.place(perpetual.intent("theirs", Decimal(49_000), Decimal("0.01")))
+    trade = perpetual.core.fill(order, order.quantity)
+    return {"order": bybit_records.order(order, trade), "execution": bybit_records.execution(trade)}
 
 
 async def test_past_candles_of_spot_are_read_page_by_page(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:

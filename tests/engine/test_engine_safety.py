@@ -94,9 +94,9 @@ def test_complaint_09_a_clock_that_is_wrong_stops_entries_until_it_is_right() ->
 # --- a position that was there before ---
 
 
-def found(policy: ExistingPosition, lots: int, side: GridSide = GridSide.LONG) -> Rig:
+def found(policy: ExistingPosition, lots: int, side: GridSide = GridSide.LONG, *, each: int = 10) -> Rig:
     rig = Rig(replace(CONFIG, existing_position=policy, side=side))
-    rig.feed(PositionFound(rig.now, lots, money(abs(lots) * 10)))  # each lot has cost 10: the price 1000
+    rig.feed(PositionFound(rig.now, lots, money(abs(lots) * each)))  # a lot has cost 10: the price 1000
     rig.price(1000)
     rig.settle()
     rig.price(1004)
@@ -162,6 +162,13 @@ def test_adopted_it_is_spread_over_levels_in_the_direction_of_profit(
 def test_a_position_on_the_other_side_cannot_be_adopted() -> None:
     rig = found(ExistingPosition.ADOPT, -25)
     assert "PositionRefused" in gate(rig)
+
+
+def test_a_position_that_has_cost_nothing_is_not_adopted() -> None:
+    """It would be sold at any price; an exchange that does not tell the price must not cause that."""
+    rig = found(ExistingPosition.ADOPT, 25, each=0)
+    assert "PositionRefused" in gate(rig)
+    assert rig.live(SELL) == []
 
 
 def test_what_the_journal_knows_is_not_asked_about() -> None:

@@ -260,7 +260,7 @@ class Core:
 
     def coins(self) -> dict[str, "Coin"]:
         """What a spot wallet has of each coin."""
-        holdings = [self.holding(listing) for listing in self.listings.values() if listing.spot]
+        holdings = [holding for holding in self.matching.account.holdings.values() if holding.instrument.spot]
         locked = from_money(sum(holding.taken for holding in holdings))
         coins = {"USDT": Coin(self.wallet, locked)}
         for holding in holdings:

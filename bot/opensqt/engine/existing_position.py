@@ -39,7 +39,11 @@ def decide(turn: Turn, config: EngineConfig, layout: Layout | None) -> None:
         turn.tell("PositionIgnored", f"{what} is left alone")
         if other_side(config, state.found_lots):
             state.foreign_lots = state.found_lots
-    elif config.existing_position is ExistingPosition.ADOPT and not other_side(config, state.found_lots):
+    elif (
+        config.existing_position is ExistingPosition.ADOPT
+        and state.found_cost  # at no price it would be sold at any
+        and not other_side(config, state.found_lots)
+    ):
         if layout is None or not layout.known:
             return
         levels = _spread(turn, config, layout)

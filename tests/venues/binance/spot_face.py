@@ -44,6 +44,7 @@ class BinanceSpotFace(BinanceFace):
         yield Route("GET", "/api/v3/time", Operation.TIME, lambda _: {"serverTime": core.now_ms()}, signed=False)
         yield Route("GET", "/api/v3/exchangeInfo", Operation.INSTRUMENTS, self._instruments, signed=False, weight=20)
         yield Route("GET", "/api/v3/klines", Operation.CANDLES, self._candles, signed=False, weight=2)
+        yield Route("GET", "/api/v3/ticker/24hr", Operation.TICKER, self._ticker, signed=False, weight=2)
         yield Route("GET", "/api/v3/account", Operation.BALANCE, self._account, weight=20)
         yield Route("GET", "/api/v3/account/commission", Operation.FEES, self._commission, weight=20)
         yield Route("GET", "/sapi/v1/account/apiRestrictions", Operation.KEY, self._restrictions)

@@ -44,6 +44,7 @@ class BitgetSpotFace(BitgetFace):
         yield Route("GET", "/api/v2/margin/currencies", Operation.INSTRUMENTS, lambda _: [], signed=False)
         yield Route("GET", f"{ROOT}/market/candles", Operation.CANDLES, self._candles, signed=False)
         yield Route("GET", f"{ROOT}/market/history-candles", Operation.CANDLES, self._candles, signed=False)
+        yield Route("GET", f"{ROOT}/market/tickers", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", f"{ROOT}/account/info", Operation.KEY, self._key_info)
         yield Route("GET", "/api/v2/common/trade-rate", Operation.FEES, self._fees)
         yield Route("GET", f"{ROOT}/account/assets", Operation.BALANCE, lambda _: spot_records.assets(core))
@@ -74,6 +75,10 @@ class BitgetSpotFace(BitgetFace):
         start, end = call.count_of("startTime", 0), call.count_of("endTime", 2**62)
         rows = [row for row in self.core.candles[listing.id] if start <= row.open_ms <= end]
         return [spot_records.candle(row) for row in rows[-call.count_of("limit", 100) :]]
+
+    def _tickers(self, call: Call) -> Any:
+        listings = [self._listing(call)] if call.text_of("symbol") else list(self.core.listings.values())
+        return [spot_records.ticker(self.core, listing) | {"symbol": listing.id} for listing in listings]
 
     def _key_info(self, call: Call) -> Any:
         key = self.authenticate(call)

@@ -43,6 +43,7 @@ class GateSpotFace(GateFace):
         yield Route("GET", f"{ROOT}/currency_pairs", Operation.INSTRUMENTS, self._pairs, signed=False)
         yield Route("GET", "/api/v4/margin/currency_pairs", Operation.INSTRUMENTS, lambda _: [], signed=False)
         yield Route("GET", f"{ROOT}/candlesticks", Operation.CANDLES, self._candles, signed=False)
+        yield Route("GET", f"{ROOT}/tickers", Operation.TICKER, self._tickers, signed=False)
         yield Route("GET", f"{ROOT}/accounts", Operation.BALANCE, lambda _: spot_records.accounts(core))
         yield Route("GET", "/api/v4/account/detail", Operation.KEY, self._detail)
         yield Route("GET", "/api/v4/account/main_keys", Operation.KEY, self._main_keys)
@@ -81,6 +82,10 @@ class GateSpotFace(GateFace):
         if ("limit" in call.params and between) or limit > 1000 or (between and len(rows) > 1000):
             raise RefusalError(Reason.BAD_PARAMETER, "limit, or too many points")
         return [spot_records.candle(row) for row in rows[-limit:]]
+
+    def _tickers(self, call: Call) -> Any:
+        listings = [self._listing(call)] if "currency_pair" in call.params else list(self.core.listings.values())
+        return [spot_records.ticker(self.core, listing) for listing in listings]
 
     def _fees(self, call: Call) -> Any:
         listing = self._listing(call)

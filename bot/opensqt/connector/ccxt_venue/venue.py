@@ -122,12 +122,23 @@ class CcxtVenue:
         return [known[symbol] for symbol in symbols] if symbols else list(known.values())
 
     async def _holdings(self, symbols: Sequence[str]) -> list[Position]:
-        """On spot; without symbols what is held of those that are served."""
+        """On spot; without symbols what is held of those that are served.
+
+        What it has cost nobody knows: as the entry price of the symbols named stands what it is worth now.
+        """
         named = [await self._checked(symbol) for symbol in symbols]
         balance = await self._session.read(lambda exchange: exchange.fetch_balance())
         markets = named or [market for market in self._session.exchange.markets.values() if self._served(market)]
         found = positions_of(balance, markets, self._session.now_us())
-        return found if named else [position for position in found if position.quantity]
+        held = [position for position in found if position.quantity]
+        return [await self._priced(position) for position in found] if named else held
+
+    async def _priced(self, position: Position) -> Position:
+        if not position.quantity:
+            return position
+        ticker = await self._session.read(lambda exchange: exchange.fetch_ticker(position.symbol))
+        price = convert.price_of(ticker, position.time_us)
+        return position if price is None else replace(position, entry_price=price.last)
 
     async def order(self, symbol: str, client_id: str) -> tuple[VenueOrder, list[VenueFill]]:
         market = await self._checked(symbol)

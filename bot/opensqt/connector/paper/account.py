@@ -55,6 +55,8 @@ class Holding:
 
     @property
     def unrealised(self) -> int:
+        if self.instrument.spot:
+            return self.worth - self.cost * self.instrument.tick_value
         return (self.lots * self.last - self.cost) * self.instrument.tick_value
 
     def reducible(self, side: OrderSide) -> int:

@@ -84,10 +84,11 @@ class PaperExchange:
     def position(self, symbol: str) -> Position:
         holding = self._holdings[symbol]
         instrument = holding.instrument
-        entry = holding.cost * instrument.tick_size / holding.lots if holding.lots else 0 * instrument.tick_size
+        lots = holding.lots + Decimal(holding.dust) / DUST
+        entry = holding.cost * instrument.tick_size / lots if lots else 0 * instrument.tick_size
         return Position(
             symbol=symbol,
-            quantity=(holding.lots + Decimal(holding.dust) / DUST) * instrument.lot_size,
+            quantity=lots * instrument.lot_size,
             entry_price=entry,
             unrealised_pnl=from_money(holding.unrealised),
             leverage=holding.leverage,

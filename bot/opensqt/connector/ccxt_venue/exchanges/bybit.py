@@ -138,7 +138,14 @@ class Bybit(Dialect):
 
     def is_fill(self, info: Json) -> bool:
         # Funding comes among the executions, with the size of the whole position.
-        return info.get("execType") not in {"Funding", "SessionSettlePnL", "MovePosition"}
+        return self._ours(info) and info.get("execType") not in {"Funding", "SessionSettlePnL", "MovePosition"}
+
+    def _ours(self, info: Json) -> bool:
+        # The streams are of all categories, and BTCUSDT is in more than one.
+        return info.get("category") in {None, "", self.category}
+
+    async def watch_orders(self, exchange: Any, symbol: str) -> list[Json]:
+        return [order for order in await exchange.watch_orders(symbol) if self._ours(order["info"])]
 
     def trade_client_id(self, info: Json) -> str:
         return str(info.get("orderLinkId") or "")
