@@ -10,8 +10,9 @@ from opensqt_operator.conditions import Verdict
 from opensqt_operator.connector.resources import CONTAINER
 from opensqt_operator.connectors import ConnectorReport
 from opensqt_operator.lines import Contact
-from opensqt_operator.names import DEPLOYMENTS, FINALIZER, FORCE_DELETE, Kind, Object
+from opensqt_operator.names import DEPLOYMENTS, Kind, Object
 from opensqt_operator.options import Options
+from opensqt_operator.owned import Owned
 from opensqt_operator.pod_state import PodState, Stage, pod_state
 from opensqt_operator.validation import InvalidSpecError, parse, parse_status
 
@@ -21,7 +22,7 @@ START_GRACE = 45.0
 
 
 @dataclass(frozen=True)
-class Observation:
+class Observation(Owned):
     """A connector, its children, the bots that refer to it and what it says, at one moment."""
 
     now: datetime
@@ -44,22 +45,6 @@ class Observation:
     @cached_property
     def previous(self) -> ExchangeConnectorStatus:
         return parse_status(ExchangeConnectorStatus, self.raw)
-
-    @property
-    def generation(self) -> int:
-        return int(self.raw["metadata"]["generation"])
-
-    @property
-    def deleting(self) -> bool:
-        return "deletionTimestamp" in self.raw["metadata"]
-
-    @property
-    def held(self) -> bool:
-        return FINALIZER in self.raw["metadata"].get("finalizers", ())
-
-    @property
-    def forced(self) -> bool:
-        return bool(self.raw["metadata"].get("annotations", {}).get(FORCE_DELETE) == "true")
 
     @cached_property
     def pod(self) -> PodState | None:

@@ -13,8 +13,9 @@ from opensqt.bot.v1 import bot_pb2
 from opensqt_operator.conditions import Verdict, false, find, true, unknown
 from opensqt_operator.gridbot.resources import started_for
 from opensqt_operator.lines import Contact
-from opensqt_operator.names import FINALIZER, FORCE_DELETE, Object
+from opensqt_operator.names import Object
 from opensqt_operator.options import Options
+from opensqt_operator.owned import Owned
 from opensqt_operator.ownership import Ownership, orphaned, ownership
 from opensqt_operator.pod_state import PodState, Stage, pod_state
 from opensqt_operator.validation import InvalidSpecError, parse, parse_status
@@ -31,7 +32,7 @@ BotContact = Contact[bot_pb2.Status]
 
 
 @dataclass(frozen=True)
-class Observation:
+class Observation(Owned):
     """A GridBot, its Pod, its connector and what the bot says, at one moment. All of them values."""
 
     now: datetime
@@ -75,23 +76,6 @@ class Observation:
     @property
     def namespace(self) -> str:
         return str(self.raw["metadata"]["namespace"])
-
-    @property
-    def generation(self) -> int:
-        return int(self.raw["metadata"]["generation"])
-
-    @property
-    def deleting(self) -> bool:
-        return "deletionTimestamp" in self.raw["metadata"]
-
-    @property
-    def held(self) -> bool:
-        """Whether our finalizer is on it: a Pod of it may have run."""
-        return FINALIZER in self.raw["metadata"].get("finalizers", ())
-
-    @property
-    def forced(self) -> bool:
-        return bool(self.raw["metadata"].get("annotations", {}).get(FORCE_DELETE) == "true")
 
     @property
     def policy(self) -> DeletionPolicy:
