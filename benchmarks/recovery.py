@@ -71,7 +71,7 @@ async def started(window: int, rows: int, runs: int) -> list[Figures]:
     spec: dict[str, Any] = {
         "grid": {"spacing": {"arithmetic": str(SPACING)}, "buyWindow": window, "sellWindow": window},
         "order": {"quoteSize": str(2 * SPACING)},
-        "riskLimits": {"maxOpenOrders": 2 * window, "maxLeverage": 50},
+        "riskLimits": {"maxOpenOrders": 2 * window, "maxLeverage": 50, "maxPriceDeviationPercent": "60"},
         "leverage": 50,
     }
     venue = SimulatedVenue(str(PRICE))
