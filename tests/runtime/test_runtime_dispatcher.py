@@ -12,6 +12,7 @@ from opensqt.engine import client_id as ids_of
 from opensqt.engine.actions import Cancel, LookUp, OrderSide, Place, TimeInForce
 from opensqt.engine.events import CancelFailed, Event, OrderNotFound, OrderReported, OrderState, PlaceFailed, Remedy
 from opensqt.runtime.dispatcher import CALLS_AT_ONCE, Dispatcher, Order
+from opensqt.runtime.execution import LISTED_FROM
 
 
 def place(client_id: str, *, reduce_only: bool = False) -> Place:
@@ -26,6 +27,8 @@ class Calls:
     place_limit: int = 3
     cancel_limit: int = 2
     held_until: float = 0.0
+    open: frozenset[str] = frozenset()
+    """What a list of the open orders has."""
     under_way: set[str] = field(default_factory=set)
     calls: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -45,10 +48,17 @@ class Calls:
         await self._call("look_up", [action.client_id])
         return [OrderNotFound(0, action.client_id)]
 
+    async def listed(self, look_ups: Sequence[LookUp]) -> list[OrderReported]:
+        await self._call("list", [each.client_id for each in look_ups])
+        return [
+            OrderReported(0, each.client_id, OrderState.OPEN, 0) for each in look_ups if each.client_id in self.open
+        ]
+
     async def _call(self, kind: str, client_ids: Sequence[str]) -> None:
         assert not self.under_way & set(client_ids), "two calls for one order at a time"
         assert len(set(client_ids)) == len(client_ids)
-        assert len(client_ids) <= {"place": self.place_limit, "cancel": self.cancel_limit, "look_up": 1}[kind]
+        limits = {"place": self.place_limit, "cancel": self.cancel_limit, "look_up": 1, "list": len(client_ids)}
+        assert len(client_ids) <= limits[kind]
         self.calls.append((kind, *client_ids))
         self.under_way.update(client_ids)
         for _ in range(self.random.randrange(4)):
@@ -151,6 +161,22 @@ async def test_a_look_up_that_waits_is_not_asked_twice() -> None:
     calls = Calls()
     await _dispatch(calls, place("order"), LookUp("order"), LookUp("order"))
     assert calls.calls == [("place", "order"), ("look_up", "order")]
+
+
+async def test_many_look_ups_are_sought_in_one_list_and_only_the_rest_asked_for_one_by_one() -> None:
+    asked = [f"o{number}" for number in range(LISTED_FROM)]
+    calls = Calls(open=frozenset(asked[2:]))
+    await _dispatch(calls, *map(LookUp, asked))
+    assert calls.calls == [("list", *asked), ("look_up", asked[0]), ("look_up", asked[1])]
+
+
+async def test_a_cancel_waits_for_the_list_that_its_order_is_sought_in() -> None:
+    asked = [f"o{number}" for number in range(LISTED_FROM)]
+    calls = Calls(open=frozenset(asked[1:]))
+    await _dispatch(calls, *map(LookUp, asked), Cancel(asked[0]), Cancel(asked[1]))
+    assert calls.calls[0] == ("list", *asked)
+    assert set(calls.calls[1:]) == {("cancel", asked[1]), ("look_up", asked[0]), ("cancel", asked[0])}
+    assert calls.calls.index(("look_up", asked[0])) < calls.calls.index(("cancel", asked[0]))
 
 
 async def test_no_more_calls_at_once_than_allowed() -> None:

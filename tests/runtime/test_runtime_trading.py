@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.connector.venue import VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide
 from opensqt.exchange.v1 import exchange_pb2
 from tests.runtime.harness import UID, bot, connector, environment, until
@@ -53,6 +54,33 @@ async def test_a_restart_goes_on_with_the_orders_in_the_market(postgres_dsn: str
             assert [fill.trade_id for fill in snapshot.fills] == [fill.trade_id for fill in venue.trades]
     assert len(set(venue.placements)) == len(venue.placements)
     assert set(before) <= set(venue.accepted)
+
+
+async def test_a_restart_with_many_orders_asks_for_them_in_one_list(postgres_dsn: str) -> None:
+    """What the list has is known by it, but for what was filled in part: that and what is not there is asked for."""
+    venue = SimulatedVenue("40000")
+    asked: list[str] = []
+    look_up = venue.order
+
+    async def order(symbol: str, client_id: str) -> tuple[VenueOrder, list[VenueFill]]:
+        asked.append(client_id)
+        return await look_up(symbol, client_id)
+
+    venue.order = order  # type: ignore[method-assign]
+    grid = {"spacing": {"arithmetic": "100"}, "buyWindow": 30, "sellWindow": 30}
+    async with connector(venue) as address:
+        async with bot(environment(postgres_dsn, grid=grid), address) as first:
+            await first.orders_known(29)
+            nearest = sorted(venue.orders.values(), key=lambda order: order.price or 0)[-2:]
+        asked.clear()
+        venue.fill_part(str(nearest[0].price), "0.001")
+        venue.move("39890")  # fills the nearest while nobody looks
+        async with bot(environment(postgres_dsn, grid=grid), address) as again:
+            status = await again.when(lambda status: status.fills == 2)
+            await again.when(lambda status: status.open_sells == 1)
+            assert Decimal(status.position) == nearest[1].quantity + Decimal("0.001")
+    assert set(asked) == {order.client_id for order in nearest}
+    assert len(set(venue.placements)) == len(venue.placements)
 
 
 async def test_goals_are_taken_live(postgres_dsn: str) -> None:

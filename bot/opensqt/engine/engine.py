@@ -72,12 +72,14 @@ class Engine:
         self._quiet_until = 0
         self._low: int | None = 0
         self._high: int | None = 0
+        self._unseen: int | None = None
+        """The time of the last event, where what comes next has still to be found out."""
         self.dirty = False
         """Whether the last event changed anything that must be durable."""
 
     def on(self, event: Event) -> list[Action]:
         """Takes one event; returns what must be done. Afterwards `dirty` says whether the event must be kept."""
-        if type(event) is PriceChanged and event.time < self._quiet_until and self._is_quiet(event.price):
+        if type(event) is PriceChanged and self._is_quiet(event):
             self._state.last_price, self._state.price_time = event.price, event.time
             self.dirty = False
             return []
@@ -86,17 +88,20 @@ class Engine:
         self._take(turn, event)
         if not expected:
             self._plan(turn)
-        return self._taken(turn)
+        return self._taken(turn, expected=expected)
 
     def _is_expected(self, event: Event, now: int) -> bool:
         """Whether it only says that a wanted order is open, as was counted on: no plan depends on that.
 
-        A bot that starts with a thousand orders hears it a thousand times.
+        A bot that starts with a thousand orders hears it a thousand times. Nothing becomes due earlier by it, so that
+        what was known of `wake_at` holds until there is something else to do.
         """
         if type(event) is not OrderReported or event.state is not OrderState.OPEN:
             return False
         if self._wake_at is not None and self._wake_at <= now:
-            return False
+            self._look_ahead()
+            if self._wake_at is not None and self._wake_at <= now:
+                return False
         order = self._state.orders.live.get(event.client_id)
         return (
             order is not None
@@ -113,15 +118,24 @@ class Engine:
             adopt(turn, place)
         self._taken(turn)
 
-    def _taken(self, turn: Turn) -> list[Action]:
-        self._wake_at = next_wake(self._state, turn.now)
-        self._quiet_until = FAR if self._wake_at is None else self._wake_at
-        self._low, self._high = quiet_band(self._state, self._market, turn.now)
+    def _taken(self, turn: Turn, *, expected: bool = False) -> list[Action]:
+        self._unseen = turn.now
+        if not expected:
+            self._look_ahead()
         self.dirty = turn.changed
         if turn.changed:
             self._state.time = turn.now
             self._kept_price = (self._state.last_price, self._state.price_time)
         return turn.actions
+
+    def _look_ahead(self) -> None:
+        """Finds out when, and at which prices, there is something to do next."""
+        if self._unseen is None:
+            return
+        self._wake_at = next_wake(self._state, self._unseen)
+        self._quiet_until = FAR if self._wake_at is None else self._wake_at
+        self._low, self._high = quiet_band(self._state, self._market, self._unseen)
+        self._unseen = None
 
     @property
     def market(self) -> Market:
@@ -137,11 +151,13 @@ class Engine:
 
         (p, p): every price counts.
         """
+        self._look_ahead()
         return self._low, self._high
 
     @property
     def wake_at(self) -> int | None:
         """When the engine wants a ClockTicked, in microseconds; None for never."""
+        self._look_ahead()
         return self._wake_at
 
     @property
@@ -177,9 +193,9 @@ class Engine:
         """Funding from this time on (microseconds) may not have been counted; 0 where none can be due yet."""
         return self._state.funding.last or self._state.funding.first_fill
 
-    def view(self) -> EngineView:
-        """What a status is made of, as of the last event."""
-        return view_of(self._state, self._market, self._now(0))
+    def view(self, *, slots: bool = True) -> EngineView:
+        """What a status is made of, as of the last event; its slots are most of the work, and not always wanted."""
+        return view_of(self._state, self._market, self._now(0), slots=slots)
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state after the newest event that must be kept, as JSON-able data."""
@@ -201,8 +217,12 @@ class Engine:
         engine._low = engine._high = engine._state.last_price
         return engine
 
-    def _is_quiet(self, price: int) -> bool:
-        return (self._low is None or self._low < price) and (self._high is None or price < self._high)
+    def _is_quiet(self, event: PriceChanged) -> bool:
+        if self._unseen is not None:
+            self._look_ahead()
+        if event.time >= self._quiet_until:
+            return False
+        return (self._low is None or self._low < event.price) and (self._high is None or event.price < self._high)
 
     # --- what an event says ---
 

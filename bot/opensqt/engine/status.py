@@ -31,8 +31,8 @@ _SHOWN = frozenset(
 """What holds entries back for longer than a moment, and is not the goal."""
 
 
-def view_of(state: State, market: Market, time: int) -> EngineView:
-    """The state as it is shown, as of `time`."""
+def view_of(state: State, market: Market, time: int, *, slots: bool) -> EngineView:
+    """The state as it is shown, as of `time`, with or without its slots."""
     gate = gate_view(state, state.config, market, time) if state.config else ()
     phase, reason, message = _phase(state, gate)
     ledger, lot_value = state.ledger, state.last_price * market.tick_value
@@ -70,10 +70,7 @@ def view_of(state: State, market: Market, time: int) -> EngineView:
         gate=gate,
         monitor=monitor_view(state, state.config),
         limits=_limits(state, market, state.config) if state.config else (),
-        slots=tuple(
-            _slot(state, market, slot)
-            for slot in sorted(state.slots.levels(), key=lambda slot: (-slot.price, slot.number))
-        ),
+        slots=_slots(state, market) if slots else (),
     )
 
 
@@ -143,6 +140,12 @@ def _limits(state: State, market: Market, config: EngineConfig) -> tuple[LimitVi
 def _reached(limit: LimitView, blocking: str) -> LimitView:
     """A limit is reached where it holds an entry back, or is used up."""
     return replace(limit, reached=limit.name == blocking or limit.used >= limit.limit)
+
+
+def _slots(state: State, market: Market) -> tuple[SlotView, ...]:
+    """Dearest first."""
+    slots = sorted(state.slots.levels(), key=lambda slot: (-slot.price, slot.number))
+    return tuple(_slot(state, market, slot) for slot in slots)
 
 
 def _slot(state: State, market: Market, slot: Slot) -> SlotView:

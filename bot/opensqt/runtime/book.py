@@ -63,7 +63,7 @@ class Book:
         seen = list(self._fills.values())
         newest = [(fill, self._sides.get(fill.client_id)) for fill in seen[-most:]]
         known = [self._fill(fill, side) for fill, side in newest if side]
-        if len(known) < len(newest) or (most > len(seen) and self._engine.view().fills > len(seen)):
+        if len(known) < len(newest) or (most > len(seen) and self._engine.view(slots=False).fills > len(seen)):
             return [self._fill(fill, fill.side) for fill in await self._journalled(most) if fill.side]
         return known
 

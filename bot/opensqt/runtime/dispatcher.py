@@ -1,7 +1,9 @@
 """Sends actions to the connector side by side: cancels before exits before look-ups before entries.
 
 Of one order at most one call is under way: a cancel waits for the answer to its placement, and a look-up can never
-overtake the order that it asks about. When an order finds too little margin, entries that wait are not sent at all.
+overtake the order that it asks about. Many look-ups at once, as after a start, are first sought in a list of the open
+orders; only what that does not answer is asked for one by one. When an order finds too little margin, entries that wait
+are not sent at all.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ from typing import Any
 
 from opensqt.engine.actions import Action, Cancel, LookUp, Notify, Place
 from opensqt.engine.events import Event
-from opensqt.runtime.execution import Execution, is_exit, lacks_margin
+from opensqt.runtime.execution import LISTED_FROM, Execution, is_exit, lacks_margin
 
 CALLS_AT_ONCE = 8
 
@@ -33,6 +35,8 @@ class _Lane(IntEnum):
 @dataclass(slots=True)
 class _Job:
     action: Order
+    listed: bool = False
+    """A look-up that the list of open orders has not answered."""
 
     @property
     def lane(self) -> _Lane:
@@ -103,7 +107,7 @@ class Dispatcher:
             return
         for lane, jobs in self._lanes.items():
             while jobs and self._calls < CALLS_AT_ONCE:
-                batch = [jobs.popleft() for _ in range(min(len(jobs), self._limit(lane)))]
+                batch = [jobs.popleft() for _ in range(min(len(jobs), self._limit(lane, jobs)))]
                 self._under_way.update(job.action.client_id for job in batch)
                 self._calls += 1
                 self._tasks.create_task(self._call(batch))
@@ -112,23 +116,27 @@ class Dispatcher:
         self._held = False
         self._send()
 
-    def _limit(self, lane: _Lane) -> int:
+    def _limit(self, lane: _Lane, jobs: deque[_Job]) -> int:
         match lane:
             case _Lane.CANCEL:
                 return self._execution.cancel_limit
             case _Lane.LOOK_UP:
-                return 1
+                return len(jobs) if len(jobs) >= LISTED_FROM and not jobs[0].listed else 1
             case _:
                 return self._execution.place_limit
 
     async def _call(self, batch: list[_Job]) -> None:
-        answers = await self._request(batch)
+        answers, unanswered = await self._answers(batch)
         for event in answers:
             self._put(event)
         self._calls -= 1
         for job in batch:
             self._under_way.discard(job.action.client_id)
-            self._done(job)
+            if job.action.client_id in unanswered and not self._closed:
+                job.listed = True  # asked for by itself next
+                self._lanes[job.lane].append(job)
+            else:
+                self._done(job)
         if lacks_margin(answers):
             self._hold_entries_back()
         self._note_idle()
@@ -151,6 +159,14 @@ class Dispatcher:
             if isinstance(job.action, Place):
                 self._put(self._execution.not_sent(job.action))
             self._done(job)
+
+    async def _answers(self, batch: list[_Job]) -> tuple[Sequence[Event], set[str]]:
+        """The answers, and the ids of look-ups that the list of open orders has not answered."""
+        look_ups = [job.action for job in batch if isinstance(job.action, LookUp)]
+        if len(look_ups) > 1:
+            reports = await self._execution.listed(look_ups)
+            return reports, {each.client_id for each in look_ups} - {report.client_id for report in reports}
+        return await self._request(batch), set()
 
     def _request(self, batch: list[_Job]) -> Coroutine[Any, Any, list[Event]]:
         first = batch[0].action

@@ -14,12 +14,14 @@ from opensqt.connector.client import Caller, ExchangeClient
 from opensqt.connector.retry import Backoff
 from opensqt.connector.venue import Capabilities, Failure, VenueError, VenueOrder
 from opensqt.engine.actions import Action, Cancel, LookUp, Place
-from opensqt.engine.client_id import Leg, leg_of
+from opensqt.engine.client_id import Leg, client_id_prefix, leg_of
 from opensqt.engine.events import (
     CancelFailed,
     Event,
     LookUpFailed,
     OrderNotFound,
+    OrderReported,
+    OrderState,
     PlaceFailed,
     Remedy,
 )
@@ -33,6 +35,8 @@ log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
 CLOCKS_APART = 60_000_000
 """Microseconds by which an exchange's fill may seem older than its order."""
+LISTED_FROM = 20
+"""So many look-ups at once are worth a list of all open orders, which exchanges give in pages of 50 or more."""
 RETRIES = Backoff(first=0.5, cap=30.0, floor=0.1)
 REFUSALS = frozenset({Remedy.FIX_REQUEST, Remedy.WOULD_CROSS, Remedy.INSUFFICIENT_MARGIN})
 """After which a slot would be free for another order, so that they are not believed without a look."""
@@ -63,6 +67,7 @@ class Execution:
         self._place_seconds = metrics.call_seconds("place")
         self._cancel_seconds = metrics.call_seconds("cancel")
         self._look_up_seconds = metrics.call_seconds("look_up")
+        self._list_seconds = metrics.call_seconds("list")
         self._delays: dict[str, Iterator[float]] = {}
         self.place_limit = max(1, capabilities.place_batch_limit)
         self.cancel_limit = max(1, capabilities.cancel_batch_limit)
@@ -137,6 +142,22 @@ class Execution:
             return [self._look_up_failed(client_id, error)]
         return [*(self._translation.fill(fill) for fill in fills), self._reported(order)]
 
+    async def listed(self, look_ups: Sequence[LookUp]) -> list[OrderReported]:
+        """What one list of the open orders says of these: it is the whole truth of those that nothing has filled.
+
+        The others are to be asked for one by one: what is not in the list is anything but known.
+        """
+        wanted = {look_up.client_id for look_up in look_ups}
+        try:
+            with self._list_seconds.time():
+                orders = await self._client.open_orders(self._symbol, client_id_prefix(self._caller.bot_uid))
+        except VenueError as error:
+            log.warning("open_orders_not_listed", error=str(error))
+            self._hold(error.failure)
+            return []
+        unfilled = [order for order in orders if order.state is OrderState.OPEN and not order.filled]
+        return [self._reported(order) for order in unfilled if order.client_id in wanted]
+
     async def _denied(self, action: LookUp) -> list[Event]:
         """What the exchange has of an order whose id it denies: whether it is open, and its fills."""
         client_id = action.client_id
@@ -176,11 +197,16 @@ class Execution:
                 events += answers
         for batch in _batches(late, self.cancel_limit):
             events += await self.cancel(batch)
-        for look_up in dict.fromkeys(action for action in actions if isinstance(action, LookUp)):
-            events += await self.look_up(look_up)
+        look_ups = list(dict.fromkeys(action for action in actions if isinstance(action, LookUp)))
+        listed = await self.listed(look_ups) if len(look_ups) >= LISTED_FROM else []
+        events += listed
+        answered = {event.client_id for event in listed}
+        for look_up in look_ups:
+            if look_up.client_id not in answered:
+                events += await self.look_up(look_up)
         return events
 
-    def _reported(self, order: VenueOrder) -> Event:
+    def _reported(self, order: VenueOrder) -> OrderReported:
         self._delays.pop(order.client_id, None)
         self._clock.saw(order.time_us)
         return self._translation.order(order)
@@ -189,12 +215,15 @@ class Execution:
         """The earliest time of another try, in market time."""
         if failure.remedy is Remedy.FENCED:
             raise Fenced(f"the connector refuses this instance: {failure.message}")
+        self._hold(failure)
         after = failure.retry_after_ms / 1000
-        if failure.remedy is Remedy.BACK_OFF:
-            self.held_until = max(self.held_until, time.monotonic() + after)
         if client_id not in self._delays:
             self._delays[client_id] = RETRIES.delays(self._random.uniform)
         return self._clock.now() + int(max(after, next(self._delays[client_id])) * 1_000_000)
+
+    def _hold(self, failure: Failure) -> None:
+        if failure.remedy is Remedy.BACK_OFF:
+            self.held_until = max(self.held_until, time.monotonic() + failure.retry_after_ms / 1000)
 
 
 def is_exit(place: Place) -> bool:

@@ -146,7 +146,7 @@ class BotProcess:
         if differences:
             self._tell_differences(differences, len(recovered.decisions))
         self._clock = frozen_clock() if connector.capabilities.lockstep else MarketClock()
-        self._clock.saw(max(account.time_us, engine.view().time))
+        self._clock.saw(max(account.time_us, engine.view(slots=False).time))
         trading = Trading(
             Surroundings(
                 bot=self._bot,
@@ -165,7 +165,7 @@ class BotProcess:
             )
         )
         background.append(tasks.create_task(self._watch_connector(connector.capabilities.lockstep)))
-        request = self._newest_request(engine.view().generation)
+        request = self._newest_request(engine.view(slots=False).generation)
         configured = self._configured(request, translation.market) if request else None
         self._market, self._trading = translation.market, trading
         position = await startup.position(self._client) if engine.wants_position else None
