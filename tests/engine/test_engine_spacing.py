@@ -179,6 +179,7 @@ def test_a_bounded_grid_has_at_least_one_interval_and_stays_where_it_has_trailed
     assert (view.step, view.phase, view.lower, view.upper) == (100, Phase.RUNNING, 900, 1000)
 
 
+@settings(deadline=None)
 @given(
     old=st.integers(1, 80),
     new=st.integers(1, 80),
@@ -195,10 +196,7 @@ def test_where_a_grid_has_trailed_to_survives_another_step(old: int, new: int, s
         assert highest + kept * new <= config.trail_up_to
     assert kept * shift >= 0
     assert 2 * abs(kept * new) <= 2 * abs(shift * old) + new
-    if (
-        config.lower + shift * old - new >= config.trail_down_to
-        and config.upper + shift * old + new <= config.trail_up_to
-    ):
+    if abs(shift * old) + new <= room:  # no limit is near
         assert 2 * abs(kept * new - shift * old) <= new
 
 
