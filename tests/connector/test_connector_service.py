@@ -1,51 +1,20 @@
 """Every call of ExchangeService over real gRPC, before a venue whose answers the test scripts."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import grpc
 import pytest
-import pytest_asyncio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health_aio
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from prometheus_client import REGISTRY
 
-from opensqt.connector import fanout, process, wire
-from opensqt.connector.process import EXCHANGE_SERVICE, LIVENESS, ConnectorServer
-from opensqt.connector.refusals import FAILURE_KEY
-from opensqt.connector.venue import Failure, Gap, Kline, Price, VenueError, VenueHealth
+from opensqt.connector import wire
+from opensqt.connector.venue import Failure, VenueError
 from opensqt.engine.events import OrderState, Remedy
 from opensqt.exchange.v1 import exchange_pb2 as pb
-from opensqt.exchange.v1 import exchange_pb2_grpc as stubs
-from tests.connector.eventually import eventually
-from tests.connector.scripted_venue import ACCOUNT, POSITION, READY, RULES, SYMBOL, ScriptedVenue, fill, order
+from tests.connector.scripted_venue import ACCOUNT, POSITION, RULES, SYMBOL, ScriptedVenue, fill, order
+from tests.connector.served import CALLER, NOT_READY, ports, refusal, stub, venue
 
-CALLER = pb.Caller(bot_uid="bot", epoch=7)
-NOT_READY = VenueHealth(False, "VenueUnreachable", "the exchange does not answer")
-
-
-@pytest.fixture
-def venue() -> ScriptedVenue:
-    return ScriptedVenue()
-
-
-@pytest_asyncio.fixture
-async def ports(venue: ScriptedVenue) -> AsyncIterator[tuple[int, int]]:
-    server = ConnectorServer(venue)
-    try:
-        yield await server.start("127.0.0.1:0", "127.0.0.1:0")
-    finally:
-        await server.stop()
-
-
-@pytest_asyncio.fixture
-async def stub(ports: tuple[int, int]) -> AsyncIterator[Any]:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{ports[0]}") as channel:
-        yield stubs.ExchangeServiceStub(channel)
+__all__ = ["ports", "stub", "venue"]
 
 
 def new_order(client_id: str, **fields: Any) -> pb.NewOrder:
@@ -54,15 +23,6 @@ def new_order(client_id: str, **fields: Any) -> pb.NewOrder:
         "quantity": "1", "time_in_force": pb.TIME_IN_FORCE_GTC,
     }  # fmt: skip
     return pb.NewOrder(**(sound | fields))
-
-
-async def refusal(call: Any) -> tuple[grpc.StatusCode, Failure]:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    metadata = dict(refused.value.trailing_metadata() or ())
-    failure = pb.Failure.FromString(metadata[FAILURE_KEY])
-    assert refused.value.details() == failure.message
-    return refused.value.code(), wire.failure_from_proto(failure)
 
 
 # --- questions ---
@@ -242,181 +202,3 @@ async def test_a_venue_error_becomes_a_status_with_its_failure(
     told = Failure(remedy, "said by the venue", "-42", 1500)
     venue.answers["order"] = VenueError(told)
     assert await refusal(stub.GetOrder(pb.GetOrderRequest(symbol=SYMBOL, client_id="a"))) == (code, told)
-
-
-# --- streams ---
-
-
-async def test_prices(stub: Any, venue: ScriptedVenue) -> None:
-    stream = stub.SubscribePrice(pb.SubscribePriceRequest(symbols=[SYMBOL]))
-    assert (await stream.read()).sequence == 1
-    price = Price(SYMBOL, Decimal(3), Decimal(2), Decimal(4), 9)
-    venue.bring("prices", SYMBOL, price)
-    message = await stream.read()
-    assert message.sequence == 2
-    assert wire.price_from_proto(message) == price
-    stream.cancel()
-    await eventually(lambda: venue.watched("prices") == 0)
-
-
-async def test_klines(stub: Any, venue: ScriptedVenue) -> None:
-    stream = stub.SubscribeKlines(pb.SubscribeKlinesRequest(symbols=[SYMBOL], interval="5m"))
-    assert (await stream.read()).sequence == 1
-    one = Decimal(1)
-    kline = Kline(SYMBOL, 60, one, one, one, one, one, closed=True)
-    venue.bring("klines", f"{SYMBOL} 5m", kline)
-    message = await stream.read()
-    assert (message.sequence, message.symbol) == (2, SYMBOL)
-    assert wire.kline_from_proto(SYMBOL, message.kline) == kline
-
-
-async def test_orders_and_fills_of_one_bot(stub: Any, venue: ScriptedVenue) -> None:
-    stream = stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=[SYMBOL], client_id_prefix="oa"))
-    first = await stream.read()
-    assert (first.sequence, first.WhichOneof("update")) == (1, None)
-    for update in (order("ob1"), fill("oa1"), order("oa1")):
-        venue.bring("orders", SYMBOL, update)
-    assert wire.fill_from_proto((await stream.read()).fill) == fill("oa1")
-    last = await stream.read()
-    assert last.sequence == 3
-    assert wire.order_from_proto(last.order) == order("oa1")
-
-
-async def test_account_and_positions_begin_with_what_they_are(stub: Any, venue: ScriptedVenue) -> None:
-    accounts = stub.SubscribeAccount(pb.SubscribeAccountRequest())
-    assert wire.account_from_proto((await accounts.read()).account) == ACCOUNT
-    positions = stub.SubscribePositions(pb.SubscribePositionsRequest(symbols=[SYMBOL]))
-    assert wire.position_from_proto((await positions.read()).position) == POSITION
-    changed = replace(ACCOUNT, equity=Decimal(1))
-    venue.bring("account", "", changed)
-    message = await accounts.read()
-    assert (message.sequence, wire.account_from_proto(message.account)) == (2, changed)
-
-
-async def test_a_stream_of_a_venue_that_cannot_answer_begins_with_a_heartbeat(stub: Any, venue: ScriptedVenue) -> None:
-    venue.answers["account"] = VenueError(Failure(Remedy.RETRY, "not now"))
-    message = await stub.SubscribeAccount(pb.SubscribeAccountRequest()).read()
-    assert message.sequence == 1
-    assert not message.HasField("account")
-
-
-async def test_many_streams_share_one_upstream(stub: Any, venue: ScriptedVenue) -> None:
-    streams = [stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=[SYMBOL])) for _ in range(5)]
-    for stream in streams:
-        await stream.read()
-    assert venue.watched("orders") == 1
-    assert (await stub.GetConnectorStatus(pb.GetConnectorStatusRequest())).subscribers == 5
-    venue.bring("orders", SYMBOL, order("a"))
-    for stream in streams:
-        assert (await stream.read()).order.client_id == "a"
-
-
-async def test_a_gap_is_a_skipped_number(stub: Any, venue: ScriptedVenue) -> None:
-    stream = stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=[SYMBOL]))
-    await stream.read()
-    venue.bring("orders", SYMBOL, Gap("the exchange hung up"))
-    venue.bring("orders", SYMBOL, order("a"))
-    assert [(await stream.read()).sequence for _ in range(2)] == [3, 4]
-
-
-async def test_a_slow_consumer_is_told_so_and_the_others_go_on(
-    stub: Any, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fanout, "QUEUE_LIMIT", 50)
-    slow = stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=[SYMBOL]))
-    quick = stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=[SYMBOL]))
-    await slow.read()
-    await quick.read()
-    # 20 MB: far more than the buffers on the way and the queue hold together.
-    for number in range(2000):
-        venue.bring("orders", SYMBOL, replace(order(f"o{number}"), failure=Failure(Remedy.HALT, "x" * 10_000)))
-        message = await quick.read()
-        assert (message.sequence, message.order.client_id) == (number + 2, f"o{number}")
-
-    async def read_all() -> None:
-        while await slow.read() is not grpc.aio.EOF:
-            pass
-
-    code, failure = await refusal(read_all())
-    assert (code, failure.remedy) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Remedy.RETRY)
-    assert "slow consumer" in failure.message
-
-
-async def test_an_unknown_symbol_cannot_be_followed(stub: Any) -> None:
-    for stream in (
-        stub.SubscribePrice(pb.SubscribePriceRequest(symbols=["NO/PE"])),
-        stub.SubscribeKlines(pb.SubscribeKlinesRequest(symbols=["NO/PE"], interval="1m")),
-        stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=["NO/PE"])),
-        stub.SubscribePositions(pb.SubscribePositionsRequest(symbols=["NO/PE"])),
-    ):
-        code, _ = await refusal(stream.read())
-        assert code is grpc.StatusCode.INVALID_ARGUMENT
-
-
-# --- health and reflection ---
-
-
-async def test_health_follows_the_venue_and_liveness_does_not(ports: tuple[int, int], venue: ScriptedVenue) -> None:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{ports[1]}") as channel:
-        health: Any = health_pb2_grpc.HealthStub(channel)
-
-        async def said(service: str) -> int:
-            answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
-            return int(answer.status)
-
-        serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-        assert [await said(service) for service in ("", EXCHANGE_SERVICE, LIVENESS)] == [serving] * 3
-        stream = health.Watch(health_pb2.HealthCheckRequest(service=""))
-        assert (await stream.read()).status == serving
-        venue.become(NOT_READY)
-        assert (await stream.read()).status == not_serving
-        assert [await said(service) for service in ("", EXCHANGE_SERVICE, LIVENESS)] == [
-            not_serving,
-            not_serving,
-            serving,
-        ]
-        venue.become(VenueHealth(True, "Ready", ""))
-        assert (await stream.read()).status == serving
-
-
-@pytest.fixture
-def never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Health is not asked for by the clock: what is told is told because it changed."""
-    monkeypatch.setattr(process, "HEALTH_SECONDS", 3600.0)
-
-
-@pytest.mark.usefixtures("never_asked")
-async def test_a_change_of_health_while_the_last_one_is_being_told_is_told_as_well(
-    ports: tuple[int, int], venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tell, told = health_aio.HealthServicer.set, asyncio.Event()
-    serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-
-    async def tell_meanwhile(servicer: health_aio.HealthServicer, service: str, status: int) -> None:
-        if status == not_serving:
-            venue.become(READY)
-        await tell(servicer, service, status)
-        if (service, status) == (EXCHANGE_SERVICE, serving):
-            told.set()
-
-    monkeypatch.setattr(health_aio.HealthServicer, "set", tell_meanwhile)
-    venue.become(NOT_READY)
-    async with asyncio.timeout(120), grpc.aio.insecure_channel(f"127.0.0.1:{ports[1]}") as channel:
-        await told.wait()
-        health: Any = health_pb2_grpc.HealthStub(channel)
-        assert (await health.Check(health_pb2.HealthCheckRequest(service=""))).status == serving
-
-
-async def test_the_clock_skew_is_followed_while_nothing_else_changes(
-    ports: tuple[int, int], venue: ScriptedVenue
-) -> None:
-    venue.become(replace(READY, clock_skew_us=1_500_000))
-    await eventually(lambda: REGISTRY.get_sample_value("opensqt_connector_clock_skew_seconds") == 1.5)
-
-
-async def test_reflection_lists_the_services(ports: tuple[int, int]) -> None:
-    def services() -> list[str]:
-        with grpc.insecure_channel(f"127.0.0.1:{ports[0]}") as channel:
-            return list(ProtoReflectionDescriptorDatabase(channel).get_services())
-
-    assert {EXCHANGE_SERVICE, "grpc.health.v1.Health"} <= set(await asyncio.to_thread(services))
