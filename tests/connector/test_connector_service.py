@@ -123,6 +123,20 @@ async def test_a_call_that_fails_as_a_whole_answers_for_its_items(
     assert failures == [Failure(remedy, "the first call fails", retry_after_ms=250)] * (3 if sent == 3 else 8)
 
 
+async def test_a_margin_reject_stops_the_entries_that_have_not_been_sent(stub: Any, venue: ScriptedVenue) -> None:
+    venue.answers["place"] = lambda orders: [
+        Failure(Remedy.INSUFFICIENT_MARGIN, "margin") if new.client_id == "a1" else order(new.client_id)
+        for new in orders
+    ]
+    orders = [new_order(f"a{number}", reduce_only=number == 4) for number in range(8)]
+    answer = await stub.BatchPlaceOrders(pb.BatchPlaceOrdersRequest(caller=CALLER, orders=orders))
+    assert [[new.client_id for new in orders] for (orders,) in venue.called("place")] == [["a0", "a1", "a2"], ["a4"]]
+    assert [result.client_id for result in answer.results] == [f"a{number}" for number in range(8)]
+    remedies = {one.client_id: one.failure.remedy for one in answer.results if one.HasField("failure")}
+    unsent = dict.fromkeys(("a3", "a5", "a6", "a7"), pb.REMEDY_RETRY)
+    assert remedies == {"a1": pb.REMEDY_INSUFFICIENT_MARGIN} | unsent
+
+
 async def test_cancels(stub: Any, venue: ScriptedVenue) -> None:
     one = await stub.CancelOrder(pb.CancelOrderRequest(caller=CALLER, symbol=SYMBOL, client_id="a"))
     assert wire.order_from_proto(one.result.order) == order("a", OrderState.CANCELLED)

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from prometheus_client import Counter
 
+from opensqt.api.connector import MarketKind
 from opensqt.connector import wire
 from opensqt.connector.calls import unary
 from opensqt.connector.epochs import Epochs
@@ -13,6 +14,7 @@ from opensqt.connector.metrics import CANCELS, ORDERS
 from opensqt.connector.requests import check_client_id, parse_new_order, require, require_client_id
 from opensqt.connector.streams import Streams
 from opensqt.connector.venue import Failure, NewOrder, Venue, VenueError, VenueOrder
+from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy
 from opensqt.exchange.v1 import exchange_pb2 as pb
 from opensqt.exchange.v1 import exchange_pb2_grpc as stubs
@@ -22,6 +24,7 @@ MOST_KLINES = 500
 """Candles that one call gives at most."""
 STOPS_A_BATCH = frozenset({Remedy.BACK_OFF, Remedy.FIX_CREDENTIALS, Remedy.HALT})
 """Failures of a whole call after which the rest of a batch is not sent: it would fail alike, or make it worse."""
+NOT_SENT = Failure(Remedy.RETRY, "not sent: the exchange has just refused another order for lack of margin")
 
 Item = TypeVar("Item")
 Outcome = VenueOrder | Failure
@@ -169,7 +172,8 @@ class ExchangeService(Streams, stubs.ExchangeServiceServicer):
     async def _place(self, orders: Sequence[pb.NewOrder]) -> list[Outcome]:
         parsed = [parse_new_order(order) for order in orders]
         sound = [order for order in parsed if isinstance(order, NewOrder)]
-        placed = iter(await _in_batches(sound, self._venue.capabilities.place_batch_limit, self._venue.place))
+        send = _EntriesStop(self._venue.place)
+        placed = iter(await _in_batches(sound, self._venue.capabilities.place_batch_limit, send))
         outcomes = [next(placed) if isinstance(order, NewOrder) else order for order in parsed]
         _count(ORDERS, outcomes)
         return outcomes
@@ -186,6 +190,32 @@ class ExchangeService(Streams, stubs.ExchangeServiceServicer):
         _count(CANCELS, outcomes)
         pairs = zip(client_ids, outcomes, strict=True)
         return [pb.CancelResult(**wire.result_fields(client_id, outcome)) for client_id, outcome in pairs]
+
+
+class _EntriesStop:
+    """Places batch after batch; once an order has found too little margin, entries are not sent any more."""
+
+    def __init__(self, place: Callable[[Sequence[NewOrder]], Awaitable[Sequence[Outcome]]]) -> None:
+        self._place = place
+        self._lacking = False
+
+    async def __call__(self, batch: Sequence[NewOrder]) -> Sequence[Outcome]:
+        if not self._lacking:
+            outcomes = await self._place(batch)
+            self._lacking = any(_lacks_margin(outcome) for outcome in outcomes)
+            return outcomes
+        exits = [order for order in batch if _is_exit(order)]
+        answers = iter(await self._place(exits) if exits else ())
+        return [next(answers) if _is_exit(order) else NOT_SENT for order in batch]
+
+
+def _is_exit(order: NewOrder) -> bool:
+    spot = MarketKind.of(order.symbol) is MarketKind.SPOT
+    return order.side is OrderSide.SELL if spot else order.reduce_only
+
+
+def _lacks_margin(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failure) and outcome.remedy is Remedy.INSUFFICIENT_MARGIN
 
 
 async def _in_batches(
