@@ -74,6 +74,8 @@ class Planner:
         for order in self._state.orders.entries():
             if stopped or not self._fits(order):
                 self._withdraw(order)
+        if not any(self._gate.too_much(self._later, side) for side in Side):
+            return
         for order in self._farthest_first(self._wanted_entries()):
             if self._gate.too_much(self._later, order.slot_side):
                 self._withdraw(order)
@@ -198,9 +200,9 @@ class Planner:
         """Gives the level an entry where it should have one; says whether there may be room for farther ones."""
         price = self._grid.level(index)
         slot = self._state.slots.by_level.get((ladder.side, price))
-        if not ladder.worth_entering(index, self._price):
-            return True
         if slot is not None and not self._free_for_entry(slot):
+            return True
+        if not ladder.worth_entering(index, self._price):
             return True
         return self._place_entry(ladder, index, price, self._lots(price, slot.held if slot else 0))
 
@@ -215,15 +217,17 @@ class Planner:
     def _place_entry(self, ladder: Ladder, index: int, price: int, lots: int) -> bool:
         """Places the entry, or makes room for it; says whether there may be room for farther ones."""
         side, window = ladder.side, self._config.window(ladder.side)
-        wanted, distance = self._wanted_entries(), side.gain(price, self._mark)
-        farther = [order for order in self._farthest_first(wanted) if self._distance(order) > distance]
-        own = [order for order in farther if order.slot_side is side]
+        wanted = self._wanted_entries()
         excess = max(0, sum(order.slot_side is side for order in wanted) + 1 - window)
-        for order in own[:excess]:
-            self._withdraw(order)
-        if excess > len(own):
-            return False
         closed = self._gate.entry(self._now, side, price, lots)
+        farther = self._farther(wanted, side.gain(price, self._mark)) if excess or closed in ROOM else []
+        if excess:
+            own = [order for order in farther if order.slot_side is side]
+            for order in own[:excess]:
+                self._withdraw(order)
+            if excess > len(own):
+                return False
+            closed = self._gate.entry(self._now, side, price, lots)
         if closed is None:
             slot = self._state.slots.open(side, price, ladder.exit_price(index))
             slot.exit_price = ladder.exit_price(index)  # also of dust that another spacing has left there
@@ -248,6 +252,10 @@ class Planner:
 
     def _wanted_entries(self) -> list[Order]:
         return [order for order in self._state.orders.entries() if not order.unwanted]
+
+    def _farther(self, orders: list[Order], distance: int) -> list[Order]:
+        """Those that are farther than this, farthest first."""
+        return self._farthest_first([order for order in orders if self._distance(order) > distance])
 
     def _farthest_first(self, orders: list[Order]) -> list[Order]:
         return sorted(orders, key=self._distance, reverse=True)
@@ -296,8 +304,8 @@ class Planner:
     def _forget_slots(self) -> None:
         """Keeps the number of slots bounded while the price wanders."""
         slots, window = self._state.slots, max(self._config.window(side) for side in self._config.sides)
-        held = sum(slot.held > 0 for slot in slots.levels())
-        if len(slots.by_number) <= 4 * window * len(self._config.sides) + 2 * held:
+        most = 4 * window * len(self._config.sides)
+        if len(slots.by_number) <= most or len(slots.by_number) <= most + 2 * sum(s.held > 0 for s in slots.levels()):
             return
         low = self._grid.level(self._index - 2 * window)
         high = self._grid.level(self._index + 2 * window)
