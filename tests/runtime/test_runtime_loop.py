@@ -167,6 +167,29 @@ async def test_prices_do_not_pile_up_while_the_journal_is_away(monkeypatch: pyte
     assert rig.loop.take() == [PriceChanged(999, 400_999)]
 
 
+async def test_nobody_is_told_what_is_not_committed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    await rig.handle(*BEGINNING)
+    entry = rig.engine.live_orders()[0]
+    assert (rig.loop.view().fills, rig.loop.view().last_price) == (0, 400_000)
+    committing, goes_on = asyncio.Event(), asyncio.Event()
+    append = rig.journal.append
+
+    async def slow(decisions: Sequence[Decision]) -> None:
+        committing.set()
+        await goes_on.wait()
+        await append(decisions)
+
+    monkeypatch.setattr(rig.journal, "append", slow)
+    handling = asyncio.create_task(rig.handle(OrderFilled(3, entry, "t1", 399_000, 5, 1, True)))
+    await committing.wait()
+    assert rig.engine.view().fills == 1
+    assert rig.loop.view().fills == 0
+    goes_on.set()
+    await handling
+    assert rig.loop.view().fills == 1
+
+
 async def test_a_newer_instance_ends_the_loop() -> None:
     rig = Rig()
     rig.journal.failures = [Fenced("newer")]

@@ -18,6 +18,7 @@ from opensqt.engine.actions import Action
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import AccountReported, CandleChanged, ClockTicked, Event, PositionReported, PriceChanged
 from opensqt.engine.replay import Decision
+from opensqt.engine.view import EngineView
 from opensqt.journal.errors import JournalMisconfigured, JournalUnreachable
 from opensqt.journal.journal import Journal
 from opensqt.runtime.clock import MarketClock
@@ -70,7 +71,15 @@ class EventLoop:
         self._unlogged_price: PriceChanged | None = None
         self._since_snapshot = 0
         self._stopping = False
+        self._ahead = False
+        self._shown: EngineView | None = None
         self._ticked = (0, 0)
+
+    def view(self) -> EngineView:
+        """The engine's view, without slots, as of the last commit: nobody is told what a crash now would take back."""
+        if self._shown is None or not self._ahead:
+            self._shown = self._engine.view(slots=False)
+        return self._shown
 
     def put(self, event: Event) -> None:
         """Queues an event. A newer price, account, position or candle takes the place of one that still waits."""
@@ -110,6 +119,7 @@ class EventLoop:
         logged: list[Decision] = []
         actions: list[Action] = []
         handled = list(events)
+        self._ahead = True
         for event in handled:
             wanted = self._engine.on(event)
             if self._engine.dirty or wanted:
@@ -122,6 +132,8 @@ class EventLoop:
                 self._unlogged_price = event
         if logged:
             await self._commit(logged)
+        self._ahead = False
+        if logged:
             self._observer.committed([decision.event for decision in logged], actions)
             await self._snapshot_if_due(len(logged))
         self._answer(handled)

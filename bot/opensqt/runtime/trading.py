@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 from random import Random
 
@@ -127,7 +126,7 @@ class Trading:
         if position is not None:
             self.loop.put(self._around.translation.found(position))
         self.clock_compared(clock_skew)
-        self._around.board.attach(partial(self._around.engine.view, slots=False), self._around.translation.market)
+        self._around.board.attach(self.loop.view, self._around.translation.market)
         if self._around.capabilities.lockstep:
             await self._run_lockstep()
         else:
