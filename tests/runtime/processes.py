@@ -14,10 +14,13 @@ from typing import Any
 
 import grpc
 
-from opensqt.api.process import DSN_ENV, RESOURCE_ENV
+from opensqt.api.connector import Exchange
+from opensqt.api.process import CREDENTIALS_DIR_ENV, DSN_ENV, RESOURCE_ENV
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.bot.v1 import bot_pb2_grpc as stubs
+from opensqt.connector.ccxt_venue import ENDPOINT_ENV
 from tests.runtime.harness import PATIENCE, until
+from tests.venues.keys import TRADER
 
 SOURCE = Path(__file__).parents[2] / "bot"
 CONNECTOR_UID = "5f0c0000-0000-4000-8000-00000000000c"
@@ -106,6 +109,28 @@ async def paper_process(
     process = await _start("connector", words, {RESOURCE_ENV: json.dumps(resource), DSN_ENV: dsn}, log, ports)
     async with _gone_afterwards(process):
         yield Running(process, ports, log)
+
+
+@asynccontextmanager
+async def exchange_process(
+    exchange: Exchange, url: str, folder: Path, *, ports: Ports | None = None
+) -> AsyncIterator[Running]:
+    """A connector to the simulator at `url` that is gone afterwards; its Secret and log are in `folder`."""
+    secret = folder / "credentials"
+    secret.mkdir(exist_ok=True)
+    for name, value in (("apiKey", TRADER.api_key), ("apiSecret", TRADER.secret), ("passphrase", TRADER.passphrase)):
+        (secret / name).write_text(value)
+    resource = {
+        "apiVersion": "opensqt.io/v1alpha1",
+        "kind": "ExchangeConnector",
+        "metadata": {"name": "test", "namespace": "test", "uid": CONNECTOR_UID, "generation": 1},
+        "spec": {"exchange": exchange.value, "mode": "Demo", "credentialsSecretRef": {"name": "test"}},
+    }
+    env = {RESOURCE_ENV: json.dumps(resource), CREDENTIALS_DIR_ENV: str(secret), ENDPOINT_ENV: url}
+    ports = ports or free_ports()
+    process = await _start("connector", [], env, folder / "connector.log", ports)
+    async with _gone_afterwards(process):
+        yield Running(process, ports, folder / "connector.log")
 
 
 FIRST_PORT, LAST_PORT = 10_000, 30_000
