@@ -36,8 +36,8 @@ conformance: $(VENV)/.dev ## Run the exchanges' suite; EXCHANGE=bybit MODE=demo 
 	  OPENSQT_CONFORMANCE_MARKET=$(MARKET) OPENSQT_CONFORMANCE_CREDENTIALS=$(abspath $(CREDENTIALS)) \
 	  python -m pytest tests/conformance $(if $(filter demo,$(MODE)),-n 0,-n 2) $(ARGS)
 
-crash: $(VENV)/.dev ## Play longer markets than `make test`: bot, connector and PostgreSQL killed at every boundary, the PnL of a month
-	@exec python -m pytest -n auto -m exhaustive -rP tests/faults tests/runtime $(ARGS)
+crash: $(VENV)/.dev ## Play longer markets than `make test`: bot, connector and PostgreSQL killed at every boundary, the PnL of a month, thousands of random ones
+	@exec python -m pytest -n auto -m exhaustive -rP tests/faults tests/runtime tests/engine $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, layers, protos and the chart
 	ruff check

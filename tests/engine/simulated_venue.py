@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 from opensqt.engine.actions import OrderSide, Place, TimeInForce
 from opensqt.engine.events import OrderFilled, OrderReported, OrderState
-from opensqt.engine.market import Market
+from opensqt.engine.market import DUST, Market
+
+SPOT_FEE_PPM = 1_000
 
 
 @dataclass
@@ -42,8 +44,14 @@ class SimulatedVenue:
         self.placements: dict[str, Place] = {}
         self.messages: list[OrderReported | OrderFilled] = []
         self.forgotten: dict[str, VenueOrder] = {}
-        self.position = 0
+        self.amount = 0
+        """What is held, in parts of a lot (`DUST`)."""
         self._trades = 0
+
+    @property
+    def position(self) -> int:
+        """The whole lots that are held, signed."""
+        return self.amount // DUST
 
     def open_orders(self) -> dict[str, VenueOrder]:
         return {client_id: order for client_id, order in self.orders.items() if order.state is OrderState.OPEN}
@@ -57,6 +65,7 @@ class SimulatedVenue:
         )
         if crosses and place.time_in_force is TimeInForce.POST_ONLY:
             raise RejectedError
+        self._check(place)
         if place.reduce_only and not self.reducible(place):
             raise NothingToReduceError
         order = self.orders[place.client_id] = VenueOrder(place)
@@ -65,6 +74,15 @@ class SimulatedVenue:
             self.fill(order, order.remaining, now, price=self.price)
         if place.time_in_force is TimeInForce.IOC and order.state is OrderState.OPEN:
             self.end(order, OrderState.CANCELLED, now)
+
+    def _check(self, place: Place) -> None:
+        """What an exchange refuses, and a sound bot never asks for."""
+        assert place.lots >= self.market.min_quantity
+        if place.price is not None and not place.reduce_only:
+            assert self.market.notional(place.price, place.lots) >= self.market.min_notional
+        if self.market.spot and place.side is OrderSide.SELL:
+            promised = sum(o.remaining for o in self.open_orders().values() if o.place.side is OrderSide.SELL)
+            assert promised + place.lots <= self.position, "it sells what it does not have"
 
     def cancel(self, client_id: str, now: int) -> bool:
         """Whether there was something to cancel."""
@@ -88,10 +106,14 @@ class SimulatedVenue:
         if lots:
             self._trades += 1
             fee = self.market.notional(at, lots) * (-50 if self._trades % 5 == 0 else 333) // 1_000_003
-            fill = OrderFilled(now, place.client_id, f"T{self._trades}", at, lots, fee, maker=True)
+            taken = 0
+            if self.market.spot and place.side is OrderSide.BUY:
+                fee = self.market.notional(at, lots) * SPOT_FEE_PPM // 10**6
+                taken = lots * DUST * SPOT_FEE_PPM // 10**6
+            fill = OrderFilled(now, place.client_id, f"T{self._trades}", at, lots, fee, maker=True, taken=taken)
             order.trades.append(fill)
             order.filled += lots
-            self.position += lots if place.side is OrderSide.BUY else -lots
+            self.amount += lots * DUST - taken if place.side is OrderSide.BUY else -lots * DUST
             self.messages.append(fill)
         if not order.remaining:
             self.end(order, OrderState.FILLED, now)

@@ -92,6 +92,25 @@ def test_a_price_far_off_is_not_believed_until_another_confirms_it() -> None:
     assert gate(rig) == []
 
 
+def test_a_price_that_crept_away_is_no_leap_to_whoever_replays_the_log() -> None:
+    """While it waits for its cancels, no price makes a bot do anything: the log would have the last of them alone."""
+    rig = trading(replace(CONFIG, max_price_deviation_ppm=50_000))
+    rig.configure(goal=Goal.STOP)
+    for price in range(1004, 1400, 9):
+        rig.now += 100_000
+        assert told(rig.price(price)) == []
+    rig.configure(goal=Goal.PAUSE)
+    assert rig.replayed().view().last_price == rig.engine.view().last_price
+
+
+def test_a_price_far_off_is_not_believed_where_no_price_has_any_consequence() -> None:
+    rig = trading(replace(CONFIG, max_price_deviation_ppm=50_000))
+    rig.configure(goal=Goal.STOP)
+    rig.settle()
+    rig.price(1005)
+    assert told(rig.price(500)) == ["PriceSuspected"]
+
+
 def test_the_first_price_of_an_instance_needs_no_confirmation() -> None:
     rig = trading(replace(CONFIG, max_price_deviation_ppm=50_000))
     rig.restart()

@@ -40,6 +40,20 @@ def test_complaint_10_what_the_fee_took_is_not_sold() -> None:
     assert view.fees == money("0.1")
 
 
+def test_the_dust_of_all_levels_counts_for_the_position_limit() -> None:
+    """Three levels hold 9.9 lots each, 9 whole ones: 29.7 together, and not 27."""
+    rig = trading(replace(SPOT_CONFIG, max_position=37), market=SPOT)
+    for price in (1000, 990, 980):
+        rig.price(price)
+        rig.settle()
+        buy(rig, rig.entry(price), ppm=10_000)
+        rig.settle()
+    view = rig.engine.view()
+    assert (view.position, view.dust) == (29, 700_000_000_000)
+    buys = sum(rig.places[i].lots for i in rig.engine.live_orders() if rig.places[i].side is OrderSide.BUY)
+    assert 30 + buys <= 37
+
+
 def test_complaint_10_dust_is_sold_with_what_is_bought_to_it() -> None:
     rig = trading(SPOT_CONFIG, market=SPOT)
     held = 0

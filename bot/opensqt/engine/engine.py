@@ -37,7 +37,7 @@ from opensqt.engine.layout import shift_after
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Stage
 from opensqt.engine.planner import Planner
-from opensqt.engine.prices import on_price
+from opensqt.engine.prices import durable_bounds, on_price
 from opensqt.engine.quiet import Band, next_wake, quiet_band
 from opensqt.engine.reconciliation import on_account, on_position
 from opensqt.engine.slots import CLOSING
@@ -120,12 +120,12 @@ class Engine:
 
     def _taken(self, turn: Turn, *, expected: bool = False) -> list[Action]:
         self._unseen = turn.now
-        if not expected:
-            self._look_ahead()
         self.dirty = turn.changed
         if turn.changed:
             self._state.time = turn.now
             self._kept_price = (self._state.last_price, self._state.price_time)
+        if not expected:
+            self._look_ahead()
         return turn.actions
 
     def _look_ahead(self) -> None:
@@ -134,7 +134,7 @@ class Engine:
             return
         self._wake_at = next_wake(self._state, self._unseen)
         self._quiet_until = FAR if self._wake_at is None else self._wake_at
-        self._low, self._high = quiet_band(self._state, self._market, self._unseen)
+        self._low, self._high = quiet_band(self._state, self._market, self._unseen, self._kept_price[0])
         self._unseen = None
 
     @property
@@ -230,6 +230,8 @@ class Engine:
         match event:
             case PriceChanged():
                 on_price(turn, event)
+                low, high = durable_bounds(self._state, self._kept_price[0])
+                turn.changed |= not (low is None or high is None or low < self._state.last_price < high)
             case OrderFilled():
                 lifecycle.on_filled(turn, event)
             case FundingPaid():

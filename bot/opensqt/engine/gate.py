@@ -7,7 +7,7 @@ from enum import StrEnum
 from opensqt.engine.client_id import Leg
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.events import Goal
-from opensqt.engine.market import Market
+from opensqt.engine.market import DUST, Market
 from opensqt.engine.orders import Order
 from opensqt.engine.side import Side
 from opensqt.engine.state import State
@@ -58,10 +58,13 @@ class Exposure:
     @classmethod
     def now(cls, state: State, market: Market, mark: int) -> "Exposure":
         """All that is held, valued at `mark`, and all that is live or in doubt."""
-        lots = dict.fromkeys(Side, 0)
+        amounts = dict.fromkeys(Side, 0)
         for slot in state.slots.by_number.values():
-            if held := slot.holding.lots:
-                lots[Side.of(held)] += abs(held)
+            if amount := slot.holding.amount:
+                amounts[Side.of(amount)] += abs(amount)
+        lots = {
+            side: -(-amount // DUST) for side, amount in amounts.items()
+        }  # the dust of many levels makes whole lots
         exposure = cls(lots, {side: market.notional(mark, held) for side, held in lots.items()}, 0)
         for order in state.orders.live.values():
             exposure.add(market, order)

@@ -43,6 +43,17 @@ def _suspicious(turn: Turn, event: PriceChanged) -> bool:
     return True
 
 
+def durable_bounds(state: State, kept: int) -> tuple[int | None, int | None]:
+    """Between these, both exclusive, a price need not be kept for its own sake; None is unbounded.
+
+    Of such prices the log has only the last, which must not come as a leap to whoever replays it: they are nearer to
+    the last `kept` one than half of what is a leap.
+    """
+    ppm = state.config.max_price_deviation_ppm if state.config else 0
+    reach = max(1, kept * ppm // (2 * PPM))
+    return (kept - reach, kept + reach) if ppm and kept else (None, None)
+
+
 def _near(state: State, price: int, other: int) -> bool:
     ppm = state.config.max_price_deviation_ppm if state.config else 0
     return not ppm or (other > 0 and abs(price - other) * PPM <= ppm * other)

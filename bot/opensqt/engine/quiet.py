@@ -10,6 +10,7 @@ from opensqt.engine.ladder import Ladder
 from opensqt.engine.layout import Layout
 from opensqt.engine.market import DUST, Market
 from opensqt.engine.orders import Stage
+from opensqt.engine.prices import durable_bounds
 from opensqt.engine.settlement import closable
 from opensqt.engine.side import Side
 from opensqt.engine.state import State
@@ -66,8 +67,11 @@ class _Bounds:
         (self.above if side is Side.LONG else self.below)(price)
 
 
-def quiet_band(state: State, market: Market, now: int) -> Band:
-    """The exclusive bounds of the quiet prices; (p, p) where every price counts, as while anything is due."""
+def quiet_band(state: State, market: Market, now: int, kept: int) -> Band:
+    """The exclusive bounds of the quiet prices; (p, p) where every price counts, as while anything is due.
+
+    `kept` is the last price that the log has.
+    """
     config = state.config
     if config is None or not state.fresh or state.suspect or any(time > now for time in _due(state)):
         return state.last_price, state.last_price
@@ -80,6 +84,7 @@ def quiet_band(state: State, market: Market, now: int) -> Band:
     _orders(bounds, state)
     _drawdown(bounds, state, market, config)
     bounds.within(*barriers.quiet_bounds(state, market, config))
+    bounds.within(*durable_bounds(state, kept))
     return bounds.low, bounds.high
 
 
