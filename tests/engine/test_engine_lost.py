@@ -37,7 +37,7 @@ def test_before_a_minute_has_passed_it_is_only_asked_by_its_id() -> None:
 
 def test_after_a_minute_it_is_looked_for_everywhere_and_taken_for_ended() -> None:
     rig, entry = denied()
-    assert deny(rig, entry, 180, confirmed=True) == ["OrderDenied", "OrderLost"]
+    assert deny(rig, entry, 180, confirmed=True) == ["OrderDenied", "LostOrder"]
     assert entry not in rig.engine.live_orders()
     assert rig.entry(1000) != entry
     assert rig.slot(1000).order == "OPEN"
@@ -54,7 +54,7 @@ def test_fills_that_are_found_count_and_what_was_lost_is_sold() -> None:
     rig, entry = denied()
     rig.fill(entry, 4)
     rig.feed(OrderNotFound(rig.now, entry))
-    assert "OrderLost" in deny(rig, entry, 300, confirmed=True)
+    assert "LostOrder" in deny(rig, entry, 300, confirmed=True)
     assert (rig.engine.view().position, rig.live(OrderSide.SELL)) == (4, [1010])
 
 

@@ -7,13 +7,15 @@ from pathlib import Path
 import grpc
 import pytest
 
+from opensqt.api.gridbot_status import GridBotStatus
+from opensqt.api.report import with_report
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector import client
-from opensqt.connector.venue import Failure, NewOrder, VenueError, VenueHealth
+from opensqt.connector.venue import Failure, NewOrder, Position, VenueError, VenueHealth
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy
 from opensqt.journal.embedded import EmbeddedPostgres
-from opensqt.runtime import feeds, reconciliation
+from opensqt.runtime import feeds, reconciliation, translation
 from tests.runtime.harness import PATIENCE, bot, connector, environment, until
 from tests.runtime.simulated_venue import SimulatedVenue
 
@@ -128,6 +130,7 @@ async def test_complaint_4_a_lost_message_without_a_gap_is_found_by_comparing(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "EVERY", 0.2)
+    monkeypatch.setattr(translation, "STREAM_TIME", 0)
     venue = SimulatedVenue("40000")
     async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
         await running.orders_known(2)
@@ -135,6 +138,37 @@ async def test_complaint_4_a_lost_message_without_a_gap_is_found_by_comparing(
         venue.fill_part("39900", "0.002")
         status = await running.when(lambda status: status.fills == 1)
         assert status.position == "0.002"
+        (found,) = status.reconciliation.newest
+        assert (found.kind, found.resolution) == ("MissedFill", "Booked")
+        shown = with_report(GridBotStatus(), status).to_json_object()["reconciliation"]
+        assert shown["counts"] == [{"kind": "MissedFill", "count": 1}]
+        assert [one["kind"] for one in shown["newest"]] == ["MissedFill"]
+        await running.when(lambda status: status.reconciliation.last_run_us > 0)
+
+
+async def test_comparisons_that_keep_failing_are_told(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "EVERY", 0.05)
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.when(lambda status: status.reconciliation.last_run_us > 0)
+
+        async def fail(_symbols: Sequence[str]) -> list[Position]:
+            raise VenueError(Failure(Remedy.RETRY, "no positions today"))
+
+        monkeypatch.setattr(venue, "positions", fail)
+        status = await running.when(lambda status: status.reconciliation.failing_since_us > 0)
+        assert "no positions today" in status.reconciliation.message
+        monkeypatch.delattr(venue, "positions")
+        await running.when(lambda status: not status.reconciliation.failing_since_us)
+        told = running.stub.WatchEvents(pb.WatchEventsRequest())
+        reasons = []
+        async with asyncio.timeout(PATIENCE):
+            async for event in told:
+                reasons.append(event.reason)
+                if event.reason == "ComparedAgain":
+                    break
+        told.cancel()
+        assert reasons.count("NotCompared") == 1
 
 
 async def test_a_fill_that_comes_after_the_order_was_over_is_found_by_comparing(

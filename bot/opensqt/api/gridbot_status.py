@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from opensqt.api.meta import Condition
+from opensqt.api.reconciliation_status import ReconciliationStatus
 from opensqt.api.risk_status import BreakerStatus, GateStatus, LimitStatus, MonitorStatus
 from opensqt.api.schema import Boolean, Integer, Model, SignedDecimal, UnsignedDecimal, keyed_by
 
@@ -99,6 +100,7 @@ class GridBotStatus(Model):
     orders: OrdersStatus = Field(default=OrdersStatus())
     pnl: PnlStatus = Field(default=PnlStatus())
     probes: list[ProbeStatus] = Field(default_factory=list, max_length=16, json_schema_extra=keyed_by("name"))
+    reconciliation: ReconciliationStatus = Field(default=ReconciliationStatus())
     weaknesses: list[str] = Field(
         default_factory=list, max_length=16, description="What this exchange lacks of the guarantees."
     )

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from opensqt.api.gridbot_status import GridBotStatus, GridStatus, OrdersStatus, PnlStatus, PositionStatus, ProbeStatus
+from opensqt.api.reconciliation_status import DiscrepancyCount, DiscrepancyStatus, ReconciliationStatus
 from opensqt.api.risk_status import MONITOR_STATES, BreakerStatus, GateStatus, LimitStatus, MonitorStatus
 from opensqt.bot.v1 import bot_pb2
 
@@ -19,7 +20,7 @@ STATES = {
 
 _PLACES = Decimal("1e-12")
 _LARGEST = Decimal(10) ** 15
-_LIMITS, _PROBES, _WEAKNESSES, _REASONS = 16, 16, 16, 16
+_LIMITS, _PROBES, _WEAKNESSES, _REASONS, _KINDS, _NEWEST = 16, 16, 16, 16, 16, 8
 
 
 def knows_itself(report: bot_pb2.Status) -> bool:
@@ -51,10 +52,14 @@ def with_report(status: GridBotStatus, report: bot_pb2.Status) -> GridBotStatus:
     }
     if knows_itself(report):
         fields |= _numbers(report) | _risk(report)
+        fields["reconciliation"] = _reconciliation(report.reconciliation, status.reconciliation.last_run)
     updated = status.model_copy(update=fields)
     if updated == status:
         return status
-    return updated.model_copy(update={"last_report": _time(report.time_us) or status.last_report})
+    times: dict[str, object] = {"last_report": _time(report.time_us) or status.last_report}
+    if last_run := _time(report.reconciliation.last_run_us):
+        times["reconciliation"] = updated.reconciliation.model_copy(update={"last_run": last_run})
+    return updated.model_copy(update=times)
 
 
 def clip(text: str, length: int) -> str:
@@ -122,6 +127,25 @@ def _monitor(monitor: bot_pb2.Monitor) -> MonitorStatus:
         message=clip(monitor.message, 1024),
         since=_time(monitor.since_us),
         triggers=monitor.triggers,
+    )
+
+
+def _reconciliation(told: bot_pb2.Reconciliation, last_run: datetime | None) -> ReconciliationStatus:
+    """With the time that was last written: a run that found nothing is no reason to write."""
+    return ReconciliationStatus(
+        last_run=last_run,
+        failing_since=_time(told.failing_since_us),
+        message=clip(told.message, 1024),
+        counts=[DiscrepancyCount(kind=clip(one.kind, 64), count=one.count) for one in told.counts[:_KINDS]],
+        newest=[
+            DiscrepancyStatus(
+                time=_time(one.time_us),
+                kind=clip(one.kind, 64),
+                what=clip(one.what, 1024),
+                resolution=clip(one.resolution, 64),
+            )
+            for one in told.newest[-_NEWEST:]
+        ],
     )
 
 

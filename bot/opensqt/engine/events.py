@@ -119,6 +119,7 @@ class OrderFilled:
     """One trade of one order: price in ticks, quantity in lots, fee paid in money (a rebate is negative).
 
     Where the fee was taken out of what was bought, `taken` is that, in parts of a lot, and `fee` its worth.
+    `found`: it was asked for, at a time when a stream should have told of it long ago.
     """
 
     time: int
@@ -129,6 +130,7 @@ class OrderFilled:
     fee: int
     maker: bool
     taken: int = 0
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)

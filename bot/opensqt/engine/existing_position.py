@@ -7,6 +7,7 @@ one level farther, as if the level had been entered.
 
 from opensqt.api.safety import ExistingPosition
 from opensqt.engine.config import EngineConfig
+from opensqt.engine.discrepancies import Kind, Resolution
 from opensqt.engine.events import PositionFound
 from opensqt.engine.grid import nearest
 from opensqt.engine.layout import Layout
@@ -37,6 +38,7 @@ def decide(turn: Turn, config: EngineConfig, layout: Layout | None) -> None:
     what = f"a position of {market.from_lots(state.found_lots):f} that this bot did not open"
     if config.existing_position is ExistingPosition.IGNORE:
         turn.tell("PositionIgnored", f"{what} is left alone")
+        turn.found(Kind.FOREIGN_POSITION, Resolution.IGNORED, what, tell=False)
         if other_side(config, state.found_lots):
             state.foreign_lots = state.found_lots
     elif (
@@ -48,6 +50,7 @@ def decide(turn: Turn, config: EngineConfig, layout: Layout | None) -> None:
             return
         levels = _spread(turn, config, layout)
         turn.tell("PositionAdopted", f"{what} is taken over, spread over {levels} levels")
+        turn.found(Kind.FOREIGN_POSITION, Resolution.ADOPTED, what, tell=False)
     else:
         _refuse(turn, what)
         return
@@ -68,6 +71,7 @@ def _refuse(turn: Turn, what: str) -> None:
     if turn.state.found_refused != message:
         turn.state.found_refused, turn.changed = message, True
         turn.warn("PositionRefused", message)
+        turn.found(Kind.FOREIGN_POSITION, Resolution.ENTRIES_STOPPED, message, tell=False)
 
 
 def _spread(turn: Turn, config: EngineConfig, layout: Layout) -> int:

@@ -2,6 +2,7 @@
 
 from opensqt.engine.actions import Cancel, LookUp
 from opensqt.engine.client_id import Leg, parse
+from opensqt.engine.discrepancies import Kind, Resolution
 from opensqt.engine.events import (
     CancelFailed,
     LookUpFailed,
@@ -141,6 +142,9 @@ def on_filled(turn: Turn, event: OrderFilled) -> None:
     order.seen = True
     order.absent_since, order.absent = 0, False
     book(turn, order, event)
+    if event.found:
+        what = f"no stream has told of the fill {event.trade_id} of {order.client_id}, which is counted now"
+        turn.found(Kind.MISSED_FILL, Resolution.BOOKED, what)
     if order.stage is Stage.WAITING:
         order.stage = Stage.SUBMITTING
         look_up(turn, order)
@@ -155,9 +159,8 @@ def _late_fill(turn: Turn, order: Order, event: OrderFilled) -> None:
     if event.trade_id in order.trades:
         return
     book(turn, order, event)
-    turn.warn(
-        "LateFill", f"{order.client_id} had been reported over before its fill {event.trade_id}, which is counted"
-    )
+    what = f"{order.client_id} had been reported over before its fill {event.trade_id}, which is counted"
+    turn.found(Kind.LATE_FILL, Resolution.BOOKED, what)
 
 
 def on_place_failed(turn: Turn, event: PlaceFailed) -> None:
@@ -258,8 +261,9 @@ def _denied(turn: Turn, order: Order, *, confirmed: bool) -> None:
 
 def _lost(turn: Turn, order: Order) -> None:
     """The exchange has no trace of it left: its slot goes on without it. If it comes back it is cancelled."""
-    turn.warn(
-        "OrderLost",
+    turn.found(
+        Kind.LOST_ORDER,
+        Resolution.FREED,
         f"the exchange has had the order {order.client_id} and has no trace of it for a minute, by its id, among the "
         f"open orders and the fills: it is taken for ended, with {order.filled} of {order.lots} lots filled",
     )
@@ -294,13 +298,13 @@ def _find(turn: Turn, client_id: str, *, speaks: bool) -> Order | None:
         slot = slot_of(turn, order)
         slot.order = slot.order or client_id
         order.doubt, order.due = True, turn.now + RETRY_TIME
-        turn.warn(
-            "OrderReturned", f"the exchange has the order {client_id} after all, which was given up: cancelling it"
-        )
+        what = f"the exchange has the order {client_id} after all, which was given up: cancelling it"
+        turn.found(Kind.RETURNED_ORDER, Resolution.CANCELLED, what)
         return order
     if not _issued(turn, client_id) and client_id not in turn.state.strangers:
         turn.state.strangers = [*turn.state.strangers[-(_STRANGERS - 1) :], client_id]
-        turn.warn("UnknownOrder", f"the exchange speaks of an order that is not this bot's: {client_id}")
+        what = f"the exchange speaks of an order that is not this bot's: {client_id}"
+        turn.found(Kind.UNKNOWN_ORDER, Resolution.IGNORED, what)
     return None
 
 

@@ -3,6 +3,7 @@
 from opensqt.engine import existing_position
 from opensqt.engine.alarms import open_breaker
 from opensqt.engine.breaker import Trip
+from opensqt.engine.discrepancies import Kind, Resolution
 from opensqt.engine.events import AccountReported, PositionReported
 from opensqt.engine.lifecycle import look_up
 from opensqt.engine.orders import Stage
@@ -11,6 +12,8 @@ from opensqt.engine.state import Mismatch, Turn
 
 BELIEVED_AFTER = 5_000_000
 """Microseconds between two reports of the same difference before it counts."""
+TOLD_EVERY = 3600_000_000
+"""Microseconds between two words on a larger position: where bots share a symbol it comes and goes."""
 _EQUITY_STEP = 1000
 """Changes of the equity below this part of it are not worth keeping."""
 
@@ -30,7 +33,8 @@ def on_position(turn: Turn, event: PositionReported) -> None:
 
     Less than this bot holds: every order is looked up, since a fill may be on its way; if it is the same 5 s later,
     with nothing in flight or in doubt, the breaker opens: it is never silently put right. More than this bot holds is
-    not ours to judge, for other bots and people trade on the account too: orders are looked up once if it lasts 5 s.
+    not ours to judge, for other bots and people trade on the account too: orders are looked up once if it lasts 5 s,
+    and if it stays with nothing in doubt it is told as somebody else's.
     """
     state, market = turn.state, turn.market
     existing_position.on_reported(turn, event.lots)
@@ -51,8 +55,10 @@ def on_position(turn: Turn, event: PositionReported) -> None:
     if not missing:
         if not state.mismatch.asked:
             _ask(turn)
+        if not _in_flight(turn):
+            _foreign(turn, difference)
         return
-    if state.breaker.open or any(order.doubt or order.stage is not Stage.OPEN for order in state.orders.live.values()):
+    if state.breaker.open or _in_flight(turn):
         return
     message = (
         f"the exchange reports a position of {market.from_lots(event.lots)}, the fills of this bot add up to "
@@ -60,7 +66,23 @@ def on_position(turn: Turn, event: PositionReported) -> None:
     )
     if state.config is not None:
         open_breaker(turn, state.config, Trip.POSITION_DIVERGENCE, message)
+        turn.found(Kind.POSITION_DIVERGENCE, Resolution.BREAKER_OPENED, message, tell=False)
     state.mismatch = Mismatch()
+
+
+def _in_flight(turn: Turn) -> bool:
+    """Whether an order may still explain the difference."""
+    return any(order.doubt or order.stage is not Stage.OPEN for order in turn.state.orders.live.values())
+
+
+def _foreign(turn: Turn, difference: int) -> None:
+    """Tells of somebody else's position, once while it stays, and seldom while it comes and goes."""
+    state = turn.state
+    if state.mismatch.told or (state.foreign_told and turn.now - state.foreign_told < TOLD_EVERY):
+        return
+    state.mismatch.told, state.foreign_told = True, turn.now
+    what = f"the account has {turn.market.from_lots(difference):f} beside the position of this bot: others trade there"
+    turn.found(Kind.FOREIGN_POSITION, Resolution.IGNORED, what)
 
 
 def _ask(turn: Turn) -> None:

@@ -7,6 +7,7 @@ from opensqt.engine.accounting import Ledger
 from opensqt.engine.actions import Action, Notify, Severity
 from opensqt.engine.breaker import Breaker
 from opensqt.engine.config import EngineConfig
+from opensqt.engine.discrepancies import Discrepancies, Discrepancy, Kind, Resolution
 from opensqt.engine.events import Goal
 from opensqt.engine.layout import Layout, layout_of
 from opensqt.engine.market import Market
@@ -57,6 +58,8 @@ class Mismatch:
     time: int = 0
     asked: bool = False
     """Orders have been looked up because of it."""
+    told: bool = False
+    """It is listed as somebody else's position."""
 
 
 @dataclass(slots=True)
@@ -143,6 +146,9 @@ class State:
     foreign_lots: int = 0
     """A position of others on the other side, which is not counted when the exchange's is compared with ours."""
     mismatch: Mismatch = field(default_factory=Mismatch)
+    foreign_told: int = 0
+    """When a larger position than ours was last told of."""
+    discrepancies: Discrepancies = field(default_factory=Discrepancies)
     strangers: list[str] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     funding: Funding = field(default_factory=Funding)
@@ -184,6 +190,13 @@ class Turn:
 
     def tell(self, reason: str, message: str) -> None:
         self.do(Notify(Severity.NORMAL, reason, message))
+
+    def found(self, kind: Kind, resolution: Resolution, what: str, *, tell: bool = True) -> None:
+        """Lists a difference from the exchange, and tells people unless something else has told them already."""
+        self.state.discrepancies.add(Discrepancy(self.now, kind, what, resolution))
+        self.changed = True
+        if tell:
+            self.warn(kind, what)
 
     def halt(self, reason: HaltReason, message: str) -> None:
         """Nothing more is placed; a halt that is there already stays."""

@@ -71,6 +71,8 @@ def view_of(state: State, market: Market, time: int, *, slots: bool) -> EngineVi
         monitor=monitor_view(state, state.config),
         limits=_limits(state, market, state.config) if state.config else (),
         slots=_slots(state, market) if slots else (),
+        discrepancies=tuple(state.discrepancies.newest),
+        discrepancy_counts=tuple(sorted(state.discrepancies.counts.items())),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from opensqt.engine.actions import Place
+from opensqt.engine.discrepancies import Discrepancy
 from opensqt.engine.side import Side
 
 
@@ -134,3 +135,7 @@ class EngineView:
     monitor: MonitorView
     limits: tuple[LimitView, ...]
     slots: tuple[SlotView, ...]
+    discrepancies: tuple[Discrepancy, ...]
+    """The newest differences from the exchange, oldest first."""
+    discrepancy_counts: tuple[tuple[str, int], ...]
+    """By kind."""

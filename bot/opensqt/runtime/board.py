@@ -21,6 +21,7 @@ class StatusBoard:
         self._start = pb.Status()
         self._weaknesses: tuple[str, ...] = ()
         self._market_ended = False
+        self._compared = pb.Reconciliation()
         self._urgent = b""
         self._urgent_version = 0
         self._version = 0
@@ -59,6 +60,11 @@ class StatusBoard:
             self._market_ended = ended
             self.check()
 
+    def compared(self, *, last_run: int, failing_since: int = 0, message: str = "") -> None:
+        """How the comparisons with the exchange go; microseconds."""
+        self._compared = pb.Reconciliation(last_run_us=last_run, failing_since_us=failing_since, message=message)
+        self.check()
+
     def view(self) -> EngineView | None:
         return self._view() if self._view else None
 
@@ -72,6 +78,7 @@ class StatusBoard:
         status.probes.extend(probe_of(probe) for probe in self._probes)
         status.weaknesses.extend(self._weaknesses)
         status.market_ended = self._market_ended
+        status.reconciliation.MergeFrom(self._compared)
         return status
 
     @property

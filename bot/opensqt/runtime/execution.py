@@ -12,7 +12,7 @@ import structlog
 
 from opensqt.connector.client import Caller, ExchangeClient
 from opensqt.connector.retry import Backoff
-from opensqt.connector.venue import Capabilities, Failure, VenueError, VenueOrder
+from opensqt.connector.venue import Capabilities, Failure, VenueError, VenueFill, VenueOrder
 from opensqt.engine.actions import Action, Cancel, LookUp, Place
 from opensqt.engine.client_id import Leg, client_id_prefix, leg_of
 from opensqt.engine.events import (
@@ -140,7 +140,8 @@ class Execution:
                 self._delays.pop(client_id, None)
                 return await self._denied(action)
             return [self._look_up_failed(client_id, error)]
-        return [*(self._translation.fill(fill) for fill in fills), self._reported(order)]
+        reported = self._reported(order)
+        return [*self._fills(fills), reported]
 
     async def listed(self, look_ups: Sequence[LookUp]) -> list[OrderReported]:
         """What one list of the open orders says of these: it is the whole truth of those that nothing has filled.
@@ -168,11 +169,14 @@ class Execution:
             fills = await self._client.fills(self._symbol, client_id, action.since - CLOCKS_APART)
         except VenueError as error:
             return [self._look_up_failed(client_id, error)]
-        told: list[Event] = [self._translation.fill(fill) for fill in fills if fill.client_id == client_id]
+        told = self._fills([fill for fill in fills if fill.client_id == client_id])
         for order in open_orders:
             if order.client_id == client_id:
                 return [*told, self._reported(order)]
         return [*told, OrderNotFound(self._clock.now(), client_id, confirmed=True)]
+
+    def _fills(self, fills: Sequence[VenueFill]) -> list[Event]:
+        return [self._translation.fill(fill, asked_at=self._clock.now()) for fill in fills]
 
     def _look_up_failed(self, client_id: str, error: VenueError) -> Event:
         retry_at = self._retry_at(client_id, error.failure)

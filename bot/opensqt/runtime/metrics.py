@@ -80,6 +80,7 @@ class _StatusCollector(Collector):
             ("funding", "Paid, in quote currency.", status.funding),
             ("consecutive_losses", "Losing exits in a row.", status.consecutive_losses),
             ("breaker_open", "1 while the circuit breaker is open.", status.breaker.open),
+            ("comparison_failing", "1 while no comparison succeeds.", status.reconciliation.failing_since_us > 0),
             ("monitor_triggered", "1 while the market monitor is triggered.", status.monitor.state == "Triggered"),
         ):
             yield self._family(GaugeMetricFamily, name, text, {(): float(value or 0)})
@@ -90,6 +91,9 @@ class _StatusCollector(Collector):
             ("breaker_trips", "How often the breaker has opened.", status.breaker.trips),
         ):
             yield self._family(CounterMetricFamily, name, text, {(): float(count or 0)})
+        found = {(one.kind,): float(one.count) for one in status.reconciliation.counts}
+        text = "Differences from the exchange, by kind."
+        yield self._family(CounterMetricFamily, "discrepancies", text, found, ("kind",))
         sides = {("buy",): float(status.open_buys), ("sell",): float(status.open_sells)}
         yield self._family(GaugeMetricFamily, "open_orders", "Live orders.", sides, ("side",))
         limits = {(limit.name,): float(limit.reached) for limit in status.limits}

@@ -1,6 +1,7 @@
 """Now and then all that the exchange has is compared with what the bot knows: a stream can lose a message silently.
 
-Open orders show what has been missed of live orders, recent trades what has been missed of orders that are over.
+Open orders show what has been missed of live orders, recent trades what has been missed of orders that are over, and
+the position what nobody tells.
 """
 
 import asyncio
@@ -11,10 +12,12 @@ import structlog
 
 from opensqt.connector.client import ExchangeClient
 from opensqt.connector.venue import VenueError
-from opensqt.engine.actions import Action, LookUp
+from opensqt.engine.actions import Action, LookUp, Severity
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import Event
+from opensqt.runtime.board import StatusBoard
 from opensqt.runtime.clock import MarketClock
+from opensqt.runtime.notices import Notices
 from opensqt.runtime.translation import Translation
 
 log = structlog.get_logger(__name__)
@@ -23,6 +26,10 @@ EVERY = 3600.0
 """At most so many seconds between two comparisons, whatever the spec says."""
 OVERLAP_US = 120_000_000
 """Market time for which trades are asked for again: exchanges list them late."""
+
+
+TOLD_AFTER = 3
+"""Comparisons that fail in a row before people are told."""
 
 
 class Reconciliation:
@@ -39,6 +46,8 @@ class Reconciliation:
         dispatch: Callable[[Sequence[Action]], None],
         clock: MarketClock,
         random: Random,
+        board: StatusBoard,
+        notices: Notices,
     ) -> None:
         self._client = client
         self._engine = engine
@@ -48,6 +57,11 @@ class Reconciliation:
         self._dispatch = dispatch
         self._clock = clock
         self._random = random
+        self._board = board
+        self._notices = notices
+        self._last_run = 0
+        self._failures = 0
+        self._failing_since = 0
         self._since = max(0, clock.now() - OVERLAP_US)
         self._told: set[str] = set()
         """Trades since then that the engine has been told of."""
@@ -61,8 +75,32 @@ class Reconciliation:
             try:
                 await self._compare_orders()
                 await self._compare_trades()
+                await self._compare_position()
             except VenueError as error:
-                log.warning("not_compared", error=str(error))
+                self._failed(str(error))
+            else:
+                self._succeeded()
+
+    def _failed(self, why: str) -> None:
+        log.warning("not_compared", error=why)
+        self._failures += 1
+        if self._failures < TOLD_AFTER:
+            self._failing_since = self._failing_since or self._clock.now()
+            return
+        if self._failures == TOLD_AFTER:
+            message = (
+                f"{TOLD_AFTER} comparisons with the exchange in a row have failed, what was missed is not seen: {why}"
+            )
+            self._notices.add(Severity.WARNING, "NotCompared", message)
+        self._board.compared(last_run=self._last_run, failing_since=self._failing_since, message=why)
+
+    def _succeeded(self) -> None:
+        if self._failures >= TOLD_AFTER:
+            log.info("compared_again", failures=self._failures)
+            self._notices.add(Severity.NORMAL, "ComparedAgain", "what the exchange has is compared again")
+        self._failures = self._failing_since = 0
+        self._last_run = self._clock.now()
+        self._board.compared(last_run=self._last_run)
 
     async def _compare_orders(self) -> None:
         """Orders that the exchange has not answered for yet are left to the engine, which asks by itself."""
@@ -84,6 +122,13 @@ class Reconciliation:
         fills = await self._client.fills(self._translation.market.symbol, self._prefix, self._since)
         for fill in fills:
             if fill.trade_id not in self._told:
-                self._put(self._translation.fill(fill))
+                self._put(self._translation.fill(fill, asked_at=until))
         self._told = {fill.trade_id for fill in fills}
         self._since = max(self._since, until - OVERLAP_US)
+
+    async def _compare_position(self) -> None:
+        """The stream tells of changes; one that stays is believed only when it is told again."""
+        symbol = self._translation.market.symbol
+        for position in await self._client.positions([symbol]):
+            if position.symbol == symbol:
+                self._put(self._translation.position(position))

@@ -53,6 +53,7 @@ def status_of(view: EngineView, market: Market) -> pb.Status:
             since_us=view.monitor.since,
             triggers=view.monitor.triggers,
         ),
+        reconciliation=_reconciliation_of(view),
         limits=[_limit_of(limit, market) for limit in view.limits],
         time_us=view.time,
     )
@@ -60,6 +61,7 @@ def status_of(view: EngineView, market: Market) -> pb.Status:
 
 def urgent_part(status: pb.Status) -> bytes:
     """What must be told at once when it changes: all but numbers and times."""
+    told = status.reconciliation
     urgent = pb.Status(
         epoch=status.epoch,
         generation=status.generation,
@@ -69,6 +71,9 @@ def urgent_part(status: pb.Status) -> bytes:
         breaker=status.breaker,
         gate=status.gate,
         monitor=status.monitor,
+        reconciliation=pb.Reconciliation(
+            failing_since_us=told.failing_since_us, counts=told.counts, newest=told.newest
+        ),
         limits=[pb.Limit(name=limit.name, limit=limit.limit, reached=limit.reached) for limit in status.limits],
         probes=status.probes,
         weaknesses=status.weaknesses,
@@ -121,6 +126,16 @@ def _breaker_of(breaker: BreakerView) -> pb.Breaker:
         opened_us=breaker.opened_at,
         resets_us=breaker.resets_at,
         trips=breaker.trips,
+    )
+
+
+def _reconciliation_of(view: EngineView) -> pb.Reconciliation:
+    return pb.Reconciliation(
+        counts=[pb.DiscrepancyCount(kind=kind, count=count) for kind, count in view.discrepancy_counts],
+        newest=[
+            pb.Discrepancy(time_us=one.time, kind=one.kind, what=one.what, resolution=one.resolution)
+            for one in view.discrepancies
+        ],
     )
 
 

@@ -147,6 +147,7 @@ class Trading:
             reconciliation = Reconciliation(
                 around.client, around.engine, around.translation, self._prefix,
                 put=self.loop.put, dispatch=dispatcher.dispatch, clock=around.clock, random=self._random,
+                board=around.board, notices=around.notices,
             )  # fmt: skip
             feeds.append(calls.create_task(reconciliation.run()))
             # What earlier instances left in doubt is looked up when the stream of orders is followed, not before.

@@ -33,6 +33,9 @@ from opensqt.engine.market import Market, to_money
 
 log = structlog.get_logger(__name__)
 
+STREAM_TIME = 2_500_000
+"""Microseconds that a stream has to tell of a fill before it counts as missed."""
+
 
 def market_of(rules: SymbolRules) -> Market:
     """The rules in integers; what the exchange demands or takes is rounded up."""
@@ -95,7 +98,8 @@ class Translation:
             lots=self._signed_lots(payment.quantity or Decimal(0)),
         )
 
-    def fill(self, fill: VenueFill) -> OrderFilled:
+    def fill(self, fill: VenueFill, *, asked_at: int | None = None) -> OrderFilled:
+        """`asked_at`: the market time at which it was asked for; None where a stream told of it."""
         return OrderFilled(
             time=fill.time_us,
             client_id=fill.client_id,
@@ -105,6 +109,7 @@ class Translation:
             fee=to_money(self._fee_in_quote(fill)),
             maker=fill.maker,
             taken=self._taken(fill),
+            found=asked_at is not None and fill.time_us + STREAM_TIME <= asked_at,
         )
 
     def _taken(self, fill: VenueFill) -> int:

@@ -41,6 +41,7 @@ def urgent_part(status: GridBotStatus) -> object:
         status.monitor.state,
         [(limit.name, limit.limit, limit.reached) for limit in status.limits],
         [(probe.name, probe.healthy, probe.reason) for probe in status.probes],
+        (status.reconciliation.failing_since, status.reconciliation.counts),
         status.weaknesses,
     )
 

@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from opensqt.exchange.v1 import exchange_pb2 as opensqt_dot_exchange_dot_v1_dot_exchange__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18opensqt/bot/v1/bot.proto\x12\x0eopensqt.bot.v1\x1a\"opensqt/exchange/v1/exchange.proto\"\x82\x01\n\x05Probe\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07healthy\x18\x02 \x01(\x08R\x07healthy\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x19\n\x08since_us\x18\x05 \x01(\x03R\x07sinceUs\"\x9f\x01\n\x07\x42reaker\x12\x12\n\x04open\x18\x01 \x01(\x08R\x04open\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\x12\x1b\n\topened_us\x18\x04 \x01(\x03R\x08openedUs\x12\x1b\n\tresets_us\x18\x05 \x01(\x03R\x08resetsUs\x12\x14\n\x05trips\x18\x06 \x01(\rR\x05trips\"_\n\x05Limit\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04used\x18\x02 \x01(\tR\x04used\x12\x14\n\x05limit\x18\x03 \x01(\tR\x05limit\x12\x18\n\x07reached\x18\x04 \x01(\x08R\x07reached\"\xc4\x08\n\x06Status\x12\x14\n\x05\x65poch\x18\x01 \x01(\x04R\x05\x65poch\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12+\n\x05phase\x18\x03 \x01(\x0e\x32\x15.opensqt.bot.v1.PhaseR\x05phase\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x1d\n\nlast_price\x18\x06 \x01(\tR\tlastPrice\x12!\n\x0c\x61nchor_price\x18\x07 \x01(\tR\x0b\x61nchorPrice\x12\x1a\n\x08position\x18\x08 \x01(\tR\x08position\x12.\n\x13\x61verage_entry_price\x18\t \x01(\tR\x11\x61verageEntryPrice\x12!\n\x0crealised_pnl\x18\n \x01(\tR\x0brealisedPnl\x12%\n\x0eunrealised_pnl\x18\x0b \x01(\tR\runrealisedPnl\x12\x12\n\x04\x66\x65\x65s\x18\x0c \x01(\tR\x04\x66\x65\x65s\x12\x16\n\x06volume\x18\r \x01(\tR\x06volume\x12\x1b\n\topen_buys\x18\x0e \x01(\rR\x08openBuys\x12\x1d\n\nopen_sells\x18\x0f \x01(\rR\topenSells\x12\x14\n\x05\x66ills\x18\x10 \x01(\x04R\x05\x66ills\x12\x16\n\x06\x63ycles\x18\x11 \x01(\x04R\x06\x63ycles\x12-\n\x12\x63onsecutive_losses\x18\x12 \x01(\rR\x11\x63onsecutiveLosses\x12\x1a\n\x08\x64rawdown\x18\x13 \x01(\tR\x08\x64rawdown\x12\x31\n\x07\x62reaker\x18\x14 \x01(\x0b\x32\x17.opensqt.bot.v1.BreakerR\x07\x62reaker\x12-\n\x06limits\x18\x15 \x03(\x0b\x32\x15.opensqt.bot.v1.LimitR\x06limits\x12-\n\x06probes\x18\x16 \x03(\x0b\x32\x15.opensqt.bot.v1.ProbeR\x06probes\x12\x17\n\x07time_us\x18\x17 \x01(\x03R\x06timeUs\x12\x1e\n\nweaknesses\x18\x18 \x03(\tR\nweaknesses\x12!\n\x0cmarket_ended\x18\x19 \x01(\x08R\x0bmarketEnded\x12\x18\n\x07\x66unding\x18\x1a \x01(\tR\x07\x66unding\x12\x1f\n\x0blower_price\x18\x1e \x01(\tR\nlowerPrice\x12\x1f\n\x0bupper_price\x18\x1f \x01(\tR\nupperPrice\x12\x12\n\x04step\x18  \x01(\tR\x04step\x12,\n\x12\x61verage_true_range\x18! \x01(\tR\x10\x61verageTrueRange\x12.\n\x04gate\x18( \x03(\x0b\x32\x1a.opensqt.bot.v1.GateReasonR\x04gate\x12\x31\n\x07monitor\x18) \x01(\x0b\x32\x17.opensqt.bot.v1.MonitorR\x07monitor\"T\n\nGateReason\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x14\n\x05\x65xits\x18\x03 \x01(\x08R\x05\x65xits\"p\n\x07Monitor\x12\x14\n\x05state\x18\x01 \x01(\tR\x05state\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x19\n\x08since_us\x18\x03 \x01(\x03R\x07sinceUs\x12\x1a\n\x08triggers\x18\x04 \x01(\rR\x08triggers\"*\n\x12GetSnapshotRequest\x12\x14\n\x05\x66ills\x18\x01 \x01(\rR\x05\x66ills\"\xd6\x01\n\x13GetSnapshotResponse\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x16.opensqt.bot.v1.StatusR\x06status\x12\x32\n\x06orders\x18\x02 \x03(\x0b\x32\x1a.opensqt.exchange.v1.OrderR\x06orders\x12*\n\x05slots\x18\x03 \x03(\x0b\x32\x14.opensqt.bot.v1.SlotR\x05slots\x12/\n\x05\x66ills\x18\x04 \x03(\x0b\x32\x19.opensqt.exchange.v1.FillR\x05\x66ills\"\xa9\x01\n\x04Slot\x12\x14\n\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n\x05price\x18\x02 \x01(\tR\x05price\x12\x1a\n\x08position\x18\x03 \x01(\tR\x08position\x12\x14\n\x05order\x18\x04 \x01(\tR\x05order\x12\x12\n\x04held\x18\x05 \x01(\tR\x04held\x12\x1b\n\tclient_id\x18\x06 \x01(\tR\x08\x63lientId\x12\x12\n\x04side\x18\x07 \x01(\tR\x04side\"<\n\x12WatchStatusRequest\x12&\n\x0fmin_interval_ms\x18\x01 \x01(\rR\rminIntervalMs\"E\n\x13WatchStatusResponse\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x16.opensqt.bot.v1.StatusR\x06status\"\x92\x01\n\x10\x43onfigureRequest\x12\x17\n\x07\x62ot_uid\x18\x01 \x01(\tR\x06\x62otUid\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12(\n\x04goal\x18\x03 \x01(\x0e\x32\x14.opensqt.bot.v1.GoalR\x04goal\x12\x1b\n\tspec_json\x18\x04 \x01(\tR\x08specJson\"C\n\x11\x43onfigureResponse\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x16.opensqt.bot.v1.StatusR\x06status\"*\n\x12WatchEventsRequest\x12\x14\n\x05\x61\x66ter\x18\x01 \x01(\x04R\x05\x61\x66ter\"\xa6\x01\n\x13WatchEventsResponse\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x17\n\x07time_us\x18\x02 \x01(\x03R\x06timeUs\x12\x34\n\x08severity\x18\x03 \x01(\x0e\x32\x18.opensqt.bot.v1.SeverityR\x08severity\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message*\x94\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePHASE_STARTING\x10\x01\x12\x11\n\rPHASE_RUNNING\x10\x02\x12\x10\n\x0cPHASE_PAUSED\x10\x03\x12\x16\n\x12PHASE_WINDING_DOWN\x10\x04\x12\x11\n\rPHASE_STOPPED\x10\x05\x12\x10\n\x0cPHASE_HALTED\x10\x06*Y\n\x04Goal\x12\x14\n\x10GOAL_UNSPECIFIED\x10\x00\x12\x0c\n\x08GOAL_RUN\x10\x01\x12\x0e\n\nGOAL_PAUSE\x10\x02\x12\r\n\tGOAL_STOP\x10\x03\x12\x0e\n\nGOAL_CLOSE\x10\x04*O\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fSEVERITY_NORMAL\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x32\xea\x02\n\nBotService\x12V\n\x0bGetSnapshot\x12\".opensqt.bot.v1.GetSnapshotRequest\x1a#.opensqt.bot.v1.GetSnapshotResponse\x12X\n\x0bWatchStatus\x12\".opensqt.bot.v1.WatchStatusRequest\x1a#.opensqt.bot.v1.WatchStatusResponse0\x01\x12P\n\tConfigure\x12 .opensqt.bot.v1.ConfigureRequest\x1a!.opensqt.bot.v1.ConfigureResponse\x12X\n\x0bWatchEvents\x12\".opensqt.bot.v1.WatchEventsRequest\x1a#.opensqt.bot.v1.WatchEventsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18opensqt/bot/v1/bot.proto\x12\x0eopensqt.bot.v1\x1a\"opensqt/exchange/v1/exchange.proto\"\x82\x01\n\x05Probe\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07healthy\x18\x02 \x01(\x08R\x07healthy\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x19\n\x08since_us\x18\x05 \x01(\x03R\x07sinceUs\"\x9f\x01\n\x07\x42reaker\x12\x12\n\x04open\x18\x01 \x01(\x08R\x04open\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\x12\x1b\n\topened_us\x18\x04 \x01(\x03R\x08openedUs\x12\x1b\n\tresets_us\x18\x05 \x01(\x03R\x08resetsUs\x12\x14\n\x05trips\x18\x06 \x01(\rR\x05trips\"_\n\x05Limit\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04used\x18\x02 \x01(\tR\x04used\x12\x14\n\x05limit\x18\x03 \x01(\tR\x05limit\x12\x18\n\x07reached\x18\x04 \x01(\x08R\x07reached\"\x8c\t\n\x06Status\x12\x14\n\x05\x65poch\x18\x01 \x01(\x04R\x05\x65poch\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12+\n\x05phase\x18\x03 \x01(\x0e\x32\x15.opensqt.bot.v1.PhaseR\x05phase\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x1d\n\nlast_price\x18\x06 \x01(\tR\tlastPrice\x12!\n\x0c\x61nchor_price\x18\x07 \x01(\tR\x0b\x61nchorPrice\x12\x1a\n\x08position\x18\x08 \x01(\tR\x08position\x12.\n\x13\x61verage_entry_price\x18\t \x01(\tR\x11\x61verageEntryPrice\x12!\n\x0crealised_pnl\x18\n \x01(\tR\x0brealisedPnl\x12%\n\x0eunrealised_pnl\x18\x0b \x01(\tR\runrealisedPnl\x12\x12\n\x04\x66\x65\x65s\x18\x0c \x01(\tR\x04\x66\x65\x65s\x12\x16\n\x06volume\x18\r \x01(\tR\x06volume\x12\x1b\n\topen_buys\x18\x0e \x01(\rR\x08openBuys\x12\x1d\n\nopen_sells\x18\x0f \x01(\rR\topenSells\x12\x14\n\x05\x66ills\x18\x10 \x01(\x04R\x05\x66ills\x12\x16\n\x06\x63ycles\x18\x11 \x01(\x04R\x06\x63ycles\x12-\n\x12\x63onsecutive_losses\x18\x12 \x01(\rR\x11\x63onsecutiveLosses\x12\x1a\n\x08\x64rawdown\x18\x13 \x01(\tR\x08\x64rawdown\x12\x31\n\x07\x62reaker\x18\x14 \x01(\x0b\x32\x17.opensqt.bot.v1.BreakerR\x07\x62reaker\x12-\n\x06limits\x18\x15 \x03(\x0b\x32\x15.opensqt.bot.v1.LimitR\x06limits\x12-\n\x06probes\x18\x16 \x03(\x0b\x32\x15.opensqt.bot.v1.ProbeR\x06probes\x12\x17\n\x07time_us\x18\x17 \x01(\x03R\x06timeUs\x12\x1e\n\nweaknesses\x18\x18 \x03(\tR\nweaknesses\x12!\n\x0cmarket_ended\x18\x19 \x01(\x08R\x0bmarketEnded\x12\x18\n\x07\x66unding\x18\x1a \x01(\tR\x07\x66unding\x12\x1f\n\x0blower_price\x18\x1e \x01(\tR\nlowerPrice\x12\x1f\n\x0bupper_price\x18\x1f \x01(\tR\nupperPrice\x12\x12\n\x04step\x18  \x01(\tR\x04step\x12,\n\x12\x61verage_true_range\x18! \x01(\tR\x10\x61verageTrueRange\x12.\n\x04gate\x18( \x03(\x0b\x32\x1a.opensqt.bot.v1.GateReasonR\x04gate\x12\x31\n\x07monitor\x18) \x01(\x0b\x32\x17.opensqt.bot.v1.MonitorR\x07monitor\x12\x46\n\x0ereconciliation\x18* \x01(\x0b\x32\x1e.opensqt.bot.v1.ReconciliationR\x0ereconciliation\"\xe3\x01\n\x0eReconciliation\x12\x1e\n\x0blast_run_us\x18\x01 \x01(\x03R\tlastRunUs\x12(\n\x10\x66\x61iling_since_us\x18\x02 \x01(\x03R\x0e\x66\x61ilingSinceUs\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\x12\x38\n\x06\x63ounts\x18\x04 \x03(\x0b\x32 .opensqt.bot.v1.DiscrepancyCountR\x06\x63ounts\x12\x33\n\x06newest\x18\x05 \x03(\x0b\x32\x1b.opensqt.bot.v1.DiscrepancyR\x06newest\"<\n\x10\x44iscrepancyCount\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n\x05\x63ount\x18\x02 \x01(\x04R\x05\x63ount\"n\n\x0b\x44iscrepancy\x12\x17\n\x07time_us\x18\x01 \x01(\x03R\x06timeUs\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n\x04what\x18\x03 \x01(\tR\x04what\x12\x1e\n\nresolution\x18\x04 \x01(\tR\nresolution\"T\n\nGateReason\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x14\n\x05\x65xits\x18\x03 \x01(\x08R\x05\x65xits\"p\n\x07Monitor\x12\x14\n\x05state\x18\x01 \x01(\tR\x05state\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x19\n\x08since_us\x18\x03 \x01(\x03R\x07sinceUs\x12\x1a\n\x08triggers\x18\x04 \x01(\rR\x08triggers\"*\n\x12GetSnapshotRequest\x12\x14\n\x05\x66ills\x18\x01 \x01(\rR\x05\x66ills\"\xd6\x01\n\x13GetSnapshotResponse\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x16.opensqt.bot.v1.StatusR\x06status\x12\x32\n\x06orders\x18\x02 \x03(\x0b\x32\x1a.opensqt.exchange.v1.OrderR\x06orders\x12*\n\x05slots\x18\x03 \x03(\x0b\x32\x14.opensqt.bot.v1.SlotR\x05slots\x12/\n\x05\x66ills\x18\x04 \x03(\x0b\x32\x19.opensqt.exchange.v1.FillR\x05\x66ills\"\xa9\x01\n\x04Slot\x12\x14\n\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n\x05price\x18\x02 \x01(\tR\x05price\x12\x1a\n\x08position\x18\x03 \x01(\tR\x08position\x12\x14\n\x05order\x18\x04 \x01(\tR\x05order\x12\x12\n\x04held\x18\x05 \x01(\tR\x04held\x12\x1b\n\tclient_id\x18\x06 \x01(\tR\x08\x63lientId\x12\x12\n\x04side\x18\x07 \x01(\tR\x04side\"<\n\x12WatchStatusRequest\x12&\n\x0fmin_interval_ms\x18\x01 \x01(\rR\rminIntervalMs\"E\n\x13WatchStatusResponse\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x16.opensqt.bot.v1.StatusR\x06status\"\x92\x01\n\x10\x43onfigureRequest\x12\x17\n\x07\x62ot_uid\x18\x01 \x01(\tR\x06\x62otUid\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12(\n\x04goal\x18\x03 \x01(\x0e\x32\x14.opensqt.bot.v1.GoalR\x04goal\x12\x1b\n\tspec_json\x18\x04 \x01(\tR\x08specJson\"C\n\x11\x43onfigureResponse\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x16.opensqt.bot.v1.StatusR\x06status\"*\n\x12WatchEventsRequest\x12\x14\n\x05\x61\x66ter\x18\x01 \x01(\x04R\x05\x61\x66ter\"\xa6\x01\n\x13WatchEventsResponse\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x17\n\x07time_us\x18\x02 \x01(\x03R\x06timeUs\x12\x34\n\x08severity\x18\x03 \x01(\x0e\x32\x18.opensqt.bot.v1.SeverityR\x08severity\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message*\x94\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePHASE_STARTING\x10\x01\x12\x11\n\rPHASE_RUNNING\x10\x02\x12\x10\n\x0cPHASE_PAUSED\x10\x03\x12\x16\n\x12PHASE_WINDING_DOWN\x10\x04\x12\x11\n\rPHASE_STOPPED\x10\x05\x12\x10\n\x0cPHASE_HALTED\x10\x06*Y\n\x04Goal\x12\x14\n\x10GOAL_UNSPECIFIED\x10\x00\x12\x0c\n\x08GOAL_RUN\x10\x01\x12\x0e\n\nGOAL_PAUSE\x10\x02\x12\r\n\tGOAL_STOP\x10\x03\x12\x0e\n\nGOAL_CLOSE\x10\x04*O\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fSEVERITY_NORMAL\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x32\xea\x02\n\nBotService\x12V\n\x0bGetSnapshot\x12\".opensqt.bot.v1.GetSnapshotRequest\x1a#.opensqt.bot.v1.GetSnapshotResponse\x12X\n\x0bWatchStatus\x12\".opensqt.bot.v1.WatchStatusRequest\x1a#.opensqt.bot.v1.WatchStatusResponse0\x01\x12P\n\tConfigure\x12 .opensqt.bot.v1.ConfigureRequest\x1a!.opensqt.bot.v1.ConfigureResponse\x12X\n\x0bWatchEvents\x12\".opensqt.bot.v1.WatchEventsRequest\x1a#.opensqt.bot.v1.WatchEventsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'opensqt.bot.v1.bot_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PHASE']._serialized_start=2765
-  _globals['_PHASE']._serialized_end=2913
-  _globals['_GOAL']._serialized_start=2915
-  _globals['_GOAL']._serialized_end=3004
-  _globals['_SEVERITY']._serialized_start=3006
-  _globals['_SEVERITY']._serialized_end=3085
+  _globals['_PHASE']._serialized_start=3241
+  _globals['_PHASE']._serialized_end=3389
+  _globals['_GOAL']._serialized_start=3391
+  _globals['_GOAL']._serialized_end=3480
+  _globals['_SEVERITY']._serialized_start=3482
+  _globals['_SEVERITY']._serialized_end=3561
   _globals['_PROBE']._serialized_start=81
   _globals['_PROBE']._serialized_end=211
   _globals['_BREAKER']._serialized_start=214
@@ -45,29 +45,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LIMIT']._serialized_start=375
   _globals['_LIMIT']._serialized_end=470
   _globals['_STATUS']._serialized_start=473
-  _globals['_STATUS']._serialized_end=1565
-  _globals['_GATEREASON']._serialized_start=1567
-  _globals['_GATEREASON']._serialized_end=1651
-  _globals['_MONITOR']._serialized_start=1653
-  _globals['_MONITOR']._serialized_end=1765
-  _globals['_GETSNAPSHOTREQUEST']._serialized_start=1767
-  _globals['_GETSNAPSHOTREQUEST']._serialized_end=1809
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=1812
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=2026
-  _globals['_SLOT']._serialized_start=2029
-  _globals['_SLOT']._serialized_end=2198
-  _globals['_WATCHSTATUSREQUEST']._serialized_start=2200
-  _globals['_WATCHSTATUSREQUEST']._serialized_end=2260
-  _globals['_WATCHSTATUSRESPONSE']._serialized_start=2262
-  _globals['_WATCHSTATUSRESPONSE']._serialized_end=2331
-  _globals['_CONFIGUREREQUEST']._serialized_start=2334
-  _globals['_CONFIGUREREQUEST']._serialized_end=2480
-  _globals['_CONFIGURERESPONSE']._serialized_start=2482
-  _globals['_CONFIGURERESPONSE']._serialized_end=2549
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=2551
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=2593
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=2596
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=2762
-  _globals['_BOTSERVICE']._serialized_start=3088
-  _globals['_BOTSERVICE']._serialized_end=3450
+  _globals['_STATUS']._serialized_end=1637
+  _globals['_RECONCILIATION']._serialized_start=1640
+  _globals['_RECONCILIATION']._serialized_end=1867
+  _globals['_DISCREPANCYCOUNT']._serialized_start=1869
+  _globals['_DISCREPANCYCOUNT']._serialized_end=1929
+  _globals['_DISCREPANCY']._serialized_start=1931
+  _globals['_DISCREPANCY']._serialized_end=2041
+  _globals['_GATEREASON']._serialized_start=2043
+  _globals['_GATEREASON']._serialized_end=2127
+  _globals['_MONITOR']._serialized_start=2129
+  _globals['_MONITOR']._serialized_end=2241
+  _globals['_GETSNAPSHOTREQUEST']._serialized_start=2243
+  _globals['_GETSNAPSHOTREQUEST']._serialized_end=2285
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=2288
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=2502
+  _globals['_SLOT']._serialized_start=2505
+  _globals['_SLOT']._serialized_end=2674
+  _globals['_WATCHSTATUSREQUEST']._serialized_start=2676
+  _globals['_WATCHSTATUSREQUEST']._serialized_end=2736
+  _globals['_WATCHSTATUSRESPONSE']._serialized_start=2738
+  _globals['_WATCHSTATUSRESPONSE']._serialized_end=2807
+  _globals['_CONFIGUREREQUEST']._serialized_start=2810
+  _globals['_CONFIGUREREQUEST']._serialized_end=2956
+  _globals['_CONFIGURERESPONSE']._serialized_start=2958
+  _globals['_CONFIGURERESPONSE']._serialized_end=3025
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=3027
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=3069
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=3072
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=3238
+  _globals['_BOTSERVICE']._serialized_start=3564
+  _globals['_BOTSERVICE']._serialized_end=3926
 # @@protoc_insertion_point(module_scope)

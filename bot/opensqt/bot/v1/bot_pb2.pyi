@@ -235,6 +235,7 @@ class Status(_message.Message):
     AVERAGE_TRUE_RANGE_FIELD_NUMBER: _builtins.int
     GATE_FIELD_NUMBER: _builtins.int
     MONITOR_FIELD_NUMBER: _builtins.int
+    RECONCILIATION_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     generation: _builtins.int
     """metadata.generation of the spec in force."""
@@ -285,6 +286,8 @@ class Status(_message.Message):
 
     @_builtins.property
     def monitor(self) -> Global___Monitor: ...
+    @_builtins.property
+    def reconciliation(self) -> Global___Reconciliation: ...
     def __init__(
         self,
         *,
@@ -320,14 +323,108 @@ class Status(_message.Message):
         average_true_range: _builtins.str = ...,
         gate: _abc.Iterable[Global___GateReason] | None = ...,
         monitor: Global___Monitor | None = ...,
+        reconciliation: Global___Reconciliation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker", "monitor", b"monitor"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker", "monitor", b"monitor", "reconciliation", b"reconciliation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_price", b"anchor_price", "average_entry_price", b"average_entry_price", "average_true_range", b"average_true_range", "breaker", b"breaker", "consecutive_losses", b"consecutive_losses", "cycles", b"cycles", "drawdown", b"drawdown", "epoch", b"epoch", "fees", b"fees", "fills", b"fills", "funding", b"funding", "gate", b"gate", "generation", b"generation", "last_price", b"last_price", "limits", b"limits", "lower_price", b"lower_price", "market_ended", b"market_ended", "message", b"message", "monitor", b"monitor", "open_buys", b"open_buys", "open_sells", b"open_sells", "phase", b"phase", "position", b"position", "probes", b"probes", "realised_pnl", b"realised_pnl", "reason", b"reason", "step", b"step", "time_us", b"time_us", "unrealised_pnl", b"unrealised_pnl", "upper_price", b"upper_price", "volume", b"volume", "weaknesses", b"weaknesses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_price", b"anchor_price", "average_entry_price", b"average_entry_price", "average_true_range", b"average_true_range", "breaker", b"breaker", "consecutive_losses", b"consecutive_losses", "cycles", b"cycles", "drawdown", b"drawdown", "epoch", b"epoch", "fees", b"fees", "fills", b"fills", "funding", b"funding", "gate", b"gate", "generation", b"generation", "last_price", b"last_price", "limits", b"limits", "lower_price", b"lower_price", "market_ended", b"market_ended", "message", b"message", "monitor", b"monitor", "open_buys", b"open_buys", "open_sells", b"open_sells", "phase", b"phase", "position", b"position", "probes", b"probes", "realised_pnl", b"realised_pnl", "reason", b"reason", "reconciliation", b"reconciliation", "step", b"step", "time_us", b"time_us", "unrealised_pnl", b"unrealised_pnl", "upper_price", b"upper_price", "volume", b"volume", "weaknesses", b"weaknesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Status: _TypeAlias = Status  # noqa: Y015
+
+@_typing.final
+class Reconciliation(_message.Message):
+    """Orders, fills and position compared with the exchange."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_RUN_US_FIELD_NUMBER: _builtins.int
+    FAILING_SINCE_US_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
+    last_run_us: _builtins.int
+    """When all was last compared; 0 for not yet, and always in lockstep."""
+    failing_since_us: _builtins.int
+    """Since when no comparison has succeeded, and why; 0 while they do."""
+    message: _builtins.str
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiscrepancyCount]: ...
+    @_builtins.property
+    def newest(self) -> _containers.RepeatedCompositeFieldContainer[Global___Discrepancy]:
+        """At most eight, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        last_run_us: _builtins.int = ...,
+        failing_since_us: _builtins.int = ...,
+        message: _builtins.str = ...,
+        counts: _abc.Iterable[Global___DiscrepancyCount] | None = ...,
+        newest: _abc.Iterable[Global___Discrepancy] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "failing_since_us", b"failing_since_us", "last_run_us", b"last_run_us", "message", b"message", "newest", b"newest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reconciliation: _TypeAlias = Reconciliation  # noqa: Y015
+
+@_typing.final
+class DiscrepancyCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscrepancyCount: _TypeAlias = DiscrepancyCount  # noqa: Y015
+
+@_typing.final
+class Discrepancy(_message.Message):
+    """A difference between the exchange and the bot, as in docs/engine."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_US_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    time_us: _builtins.int
+    kind: _builtins.str
+    """CamelCase: MissedFill, UnknownOrder …"""
+    what: _builtins.str
+    resolution: _builtins.str
+    """CamelCase: Booked, Cancelled …"""
+    def __init__(
+        self,
+        *,
+        time_us: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        what: _builtins.str = ...,
+        resolution: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "resolution", b"resolution", "time_us", b"time_us", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Discrepancy: _TypeAlias = Discrepancy  # noqa: Y015
 
 @_typing.final
 class GateReason(_message.Message):
