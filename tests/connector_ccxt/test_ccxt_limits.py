@@ -209,7 +209,7 @@ async def test_a_batch_counts_as_many_times_as_it_has_orders(account: Venue, sim
 
 
 @pytest.mark.parametrize("status", [429, 418])
-async def test_a_ban_is_waited_out_and_shown(account: Venue, simulator: Face, status: int) -> None:
+async def test_complaint_08_a_ban_is_waited_out_and_shown(account: Venue, simulator: Face, status: int) -> None:
     fault = Fault(Operation.PLACE, status=status, body="too many requests", headers={"Retry-After": "2"})
     simulator.faults.next(fault)
     refused = await outcome(account, simulator, "o1")

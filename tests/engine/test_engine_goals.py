@@ -32,7 +32,7 @@ def test_paused_it_bids_no_more_and_goes_on_selling() -> None:
     assert placed(rig.price(1060)) == []
 
 
-def test_stopped_it_has_no_orders_and_keeps_the_position() -> None:
+def test_complaint_12_stopped_it_has_no_orders_and_keeps_the_position() -> None:
     rig = holding()
     orders = rig.engine.live_orders()
     assert sorted(cancelled(rig.configure(goal=Goal.STOP))) == sorted(orders)
@@ -89,7 +89,7 @@ def test_closing_it_sells_the_position_at_market_when_all_orders_are_gone() -> N
     assert [slot.held for slot in rig.engine.view().slots] == [0, 0, 0]
 
 
-def test_closing_is_repeated_until_nothing_is_left() -> None:
+def test_complaint_12_closing_is_repeated_until_nothing_is_left() -> None:
     rig, place = closing()
     rig.fill(place.client_id, 6, price=995)
     assert placed(rig.report(place.client_id, OrderState.CANCELLED, 6)) == [(SELL, None, 4)]

@@ -211,7 +211,7 @@ async def test_complaint_03_a_stream_that_is_alive_but_brings_no_prices_is_notic
         await running.when(lambda status: not status.gate)
 
 
-async def test_a_silent_stream_is_noticed(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_complaint_03_a_silent_stream_is_noticed(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "SILENCE", 0.3)  # below the server's heartbeat
     venue = SimulatedVenue("40000")
     async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
