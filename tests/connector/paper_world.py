@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 from opensqt.api.connector import ExchangeConnector
 from opensqt.connector import wire
+from opensqt.connector.paper.books import trades_before
 from opensqt.connector.paper.lockstep import Lockstep
 from opensqt.connector.paper.venue import PaperVenue
 from opensqt.connector.venue import Failure, NewOrder, VenueError, VenueFill, VenueOrder
@@ -138,9 +140,11 @@ class World:
             await self.surely_placed(orders)
 
     async def result(self, symbol: str = SYMBOL) -> tuple[list[VenueFill], Any, Any, list[VenueOrder]]:
-        """All that the exchange has of it."""
+        """All that the exchange has of it; its trades are counted from 1, as in every other world."""
+        before = trades_before(self._resource.metadata.uid)
+        fills = await self.venue.fills(symbol, 0)
         return (
-            await self.venue.fills(symbol, 0),
+            [replace(fill, trade_id=str(int(fill.trade_id) - before)) for fill in fills],
             await self.venue.account(),
             await self.venue.positions([symbol]),
             await self.venue.open_orders(symbol),

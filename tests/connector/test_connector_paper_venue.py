@@ -307,6 +307,19 @@ async def test_several_exchanges_share_a_database(postgres_dsn: str) -> None:
         placed((await two.place([order("a", quantity="0.01")]))[0])
 
 
+async def test_an_exchange_made_anew_never_uses_the_ids_of_trades_again(postgres_dsn: str) -> None:
+    """Bots tell trades by these, and outlive their connector."""
+    told = []
+    for uid in ("5f0c0000-0000-4000-8000-0000000000aa", "5f0c0000-0000-4000-8000-0000000000ab"):
+        for client_id in ("first", "second"):
+            async with opened(connector(market(), uid=uid), postgres_dsn) as venue:
+                placed((await venue.place([order(client_id, quantity="0.01")]))[0])
+                _, fills = await venue.order(SYMBOL, client_id)
+                told += [int(fill.trade_id) for fill in fills]
+    assert len(set(told)) == len(told) == 4
+    assert told[1] == told[0] + 1
+
+
 async def test_the_starting_balance_is_given_once(postgres_dsn: str) -> None:
     async with opened(connector(market(), balance="100"), postgres_dsn) as venue:
         assert (await venue.account()).wallet_balance == 100

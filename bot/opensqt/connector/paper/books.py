@@ -5,6 +5,7 @@ statement and has a number, so that one whose answer was lost is never made twic
 """
 
 import asyncio
+import zlib
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
@@ -29,6 +30,14 @@ log = structlog.get_logger(__name__)
 
 SCHEMA = "paper"
 APPLICATION = "opensqt-paper-exchange"
+
+
+_TRADES_OF_AN_ACCOUNT = 10**9
+
+
+def trades_before(uid: str) -> int:
+    """Where an account begins to count its trades: a connector made anew must not use ids that bots know already."""
+    return zlib.crc32(uid.encode()) * _TRADES_OF_AN_ACCOUNT
 
 
 class SupersededError(Exception):
@@ -91,7 +100,9 @@ class Books:
         connection = await self._connection_to_write()
         with typed_errors(self._dsn):
             await migrate(connection, SCHEMA, resources.files("opensqt.connector.paper") / "migrations")
-            row = await connection.fetchrow(statements.TAKE, self._uid, Decimal(matching.account.balance))
+            row = await connection.fetchrow(
+                statements.TAKE, self._uid, Decimal(matching.account.balance), trades_before(self._uid)
+            )
             assert row is not None  # noqa: S101 - the statement returns a row in either case
             self._account, self._epoch, self._sequence = row["id"], row["epoch"], row["sequence"]
             matching.account.balance = int(row["balance"])

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from opensqt.connector.paper.books import Commit
 
 TAKE = """
-INSERT INTO paper.accounts (uid, epoch, balance) VALUES ($1, 1, $2)
+INSERT INTO paper.accounts (uid, epoch, balance, trades) VALUES ($1, 1, $2, $3)
 ON CONFLICT (uid) DO UPDATE SET epoch = accounts.epoch + 1 RETURNING *"""
 TAKE_MARKET = """
 INSERT INTO paper.markets (account, symbol, tick_size, lot_size) VALUES ($1, $2, $3, $4)
