@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from opensqt.engine.actions import OrderSide, Place, TimeInForce
+from opensqt.engine.actions import Notify, OrderSide, Place, TimeInForce
 from opensqt.engine.events import Configured, Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
 from opensqt.engine.view import Phase
-from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, of_kind, placed, told, trading
+from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, of_kind, placed, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
@@ -40,7 +40,9 @@ def test_complaint_12_stopped_it_has_no_orders_and_keeps_the_position() -> None:
     for client_id in orders[:-1]:
         rig.report(client_id, OrderState.CANCELLED)
     assert not rig.engine.wound_down
-    assert told(rig.report(orders[-1], OrderState.CANCELLED)) == ["WoundDown"]
+    (notice,) = of_kind(Notify, rig.report(orders[-1], OrderState.CANCELLED))
+    assert notice.reason == "WoundDown"
+    assert notice.message.endswith(f"; a position of {MARKET.from_lots(10):f} is kept")
     assert rig.engine.wound_down
     assert (phase(rig), rig.engine.view().position) == (Phase.STOPPED, 10)
     assert placed(rig.price(1060)) == []

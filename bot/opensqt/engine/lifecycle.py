@@ -265,7 +265,8 @@ def _lost(turn: Turn, order: Order) -> None:
         Kind.LOST_ORDER,
         Resolution.FREED,
         f"the exchange has had the order {order.client_id} and has no trace of it for a minute, by its id, among the "
-        f"open orders and the fills: it is taken for ended, with {order.filled} of {order.lots} lots filled",
+        f"open orders and the fills: it is taken for ended, with "
+        f"{turn.market.from_lots(order.filled):f} of {turn.market.from_lots(order.lots):f} filled",
     )
     order.seen, order.unwanted = False, True
     finish(turn, order)

@@ -28,7 +28,7 @@ def wind_down(turn: Turn, config: EngineConfig) -> None:
         offset(turn)
     if done and not state.wound_down:
         left = state.ledger.total.lots
-        kept = f"; a position of {left} lots is kept" if left else ""
+        kept = f"; a position of {turn.market.from_lots(left):f} is kept" if left else ""
         turn.tell("WoundDown", f"nothing of this bot is open at the exchange{kept}")
     if done != state.wound_down:
         state.wound_down = turn.changed = done
