@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.connector.ccxt_venue import ENDPOINT_ENV
 from opensqt.connector.ccxt_venue.history import PAGE_CANDLES
 from opensqt.connector.paper.candles import read_candles

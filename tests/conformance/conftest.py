@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from opensqt.api.connector import Exchange, ExchangeConnectorSpec, MarketKind, Mode
+from opensqt.api.connector import ExchangeConnectorSpec
+from opensqt.api.exchange import Exchange, MarketKind, Mode
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create
 from opensqt.connector.ccxt_venue.exchanges import DIALECTS, SPOT_DIALECTS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, TypeVar
 
-from opensqt.api.connector import Exchange, MarketKind
+from opensqt.api.exchange import Exchange, MarketKind
 from opensqt.connector.venue import Failure, NewOrder, SymbolRules, Venue, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState

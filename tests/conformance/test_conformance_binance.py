@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.connector.venue import Gap, VenueFill
 from tests.conformance.subject import Follow, Subject, placed
 from tests.venues.binance.face import BinanceFace

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from opensqt.api.connector import Exchange, ExchangeConnectorSpec, MarketKind, Mode
+from opensqt.api.connector import ExchangeConnectorSpec
+from opensqt.api.exchange import Exchange, MarketKind, Mode
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create
 from opensqt.connector.venue import Gap, Venue, VenueError

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.connector.venue import Failure, VenueError
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from opensqt.api.connector import MarketKind
+from opensqt.api.exchange import MarketKind
 from opensqt.connector.ccxt_venue.exchanges import SPOT_DIALECTS
 from opensqt.connector.venue import Account, Position, VenueError, VenueFill
 from opensqt.engine.actions import OrderSide, TimeInForce

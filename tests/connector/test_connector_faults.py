@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opensqt.api.connector import CALL_FAULTS, Call, Fault, PaperFaults
+from opensqt.api.paper import CALL_FAULTS, Call, Fault, PaperFaults
 from opensqt.connector import faults
 from opensqt.connector.faults import FaultyVenue, Rule, ScriptedFaults
 from opensqt.connector.venue import Failure, Gap, NewOrder, VenueError, VenueOrder

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.connector.ccxt_venue import ENDPOINT_ENV
 from opensqt.connector.ccxt_venue.exchanges import DIALECTS
 from opensqt.connector.venue import NewOrder, VenueError, VenueOrder

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensqt.api.connector import PaperFees, PaperMarket
+from opensqt.api.paper import PaperFees, PaperMarket
 from opensqt.connector.paper.instrument import Instrument
 from opensqt.connector.paper.matching import Matching
 from opensqt.connector.venue import Failure, NewOrder, VenueFill, VenueOrder

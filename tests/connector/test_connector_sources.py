@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from opensqt.api.connector import PaperMarket
+from opensqt.api.paper import PaperMarket
 from opensqt.connector.paper import sources
 from opensqt.connector.paper.candles import BadMarketDataError
 from opensqt.connector.paper.sources import load_market

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensqt.api.connector import MarketModel, PaperFees, PaperMarket
+from opensqt.api.paper import MarketModel, PaperFees, PaperMarket
 from opensqt.connector.paper import model
 from opensqt.connector.paper.candles import MINUTE_US, BadMarketDataError, Candles, read_candles
 from opensqt.connector.paper.instrument import Instrument

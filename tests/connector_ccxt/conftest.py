@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from opensqt.api.connector import Exchange, ExchangeConnectorSpec
+from opensqt.api.connector import ExchangeConnectorSpec
+from opensqt.api.exchange import Exchange
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create
 from opensqt.connector.venue import Venue

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from tests.venues.binance import records
 from tests.venues.binance.face import LISTINGS
 

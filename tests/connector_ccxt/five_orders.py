@@ -7,7 +7,7 @@ maker; and a short position of 0.02 BTC from 49000 with 5x leverage and a loss o
 from dataclasses import dataclass
 from typing import Any
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from tests.connector_ccxt.five import _bitget, _bybit
 
 Json = dict[str, Any]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from opensqt.api.connector import DeadManSwitch, Exchange, ExchangeConnectorSpec
+from opensqt.api.connector import DeadManSwitch, ExchangeConnectorSpec
+from opensqt.api.exchange import Exchange
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create, dead_man_switch
 from opensqt.connector.ccxt_venue.dialect import Guard

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.connector.ccxt_venue.exchanges import DIALECTS
 from opensqt.connector.venue import Failure, NewOrder, Venue, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.connector.venue import Price, Venue, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState

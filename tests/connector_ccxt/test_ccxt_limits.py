@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensqt.api.connector import DeadManSwitch, Exchange, ExchangeConnectorSpec
+from opensqt.api.connector import DeadManSwitch, ExchangeConnectorSpec
+from opensqt.api.exchange import Exchange
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create
 from opensqt.connector.ccxt_venue.budget import Budget, BudgetExhausted, Priority

@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.api.process import CREDENTIALS_DIR_ENV, RESOURCE_ENV
 from opensqt.connector.ccxt_venue import ENDPOINT_ENV
 from opensqt.exchange.v1 import exchange_pb2 as pb

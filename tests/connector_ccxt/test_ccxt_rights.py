@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from opensqt.api.connector import Exchange, ExchangeConnectorSpec, Mode
+from opensqt.api.connector import ExchangeConnectorSpec
+from opensqt.api.exchange import Exchange, Mode
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create
 from opensqt.connector.ccxt_venue import session as session_module

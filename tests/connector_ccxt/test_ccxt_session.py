@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from opensqt.api.connector import Exchange, ExchangeConnectorSpec
+from opensqt.api.connector import ExchangeConnectorSpec
+from opensqt.api.exchange import Exchange
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import ENDPOINT_ENV, create
 from opensqt.connector.ccxt_venue.credentials import Credentials

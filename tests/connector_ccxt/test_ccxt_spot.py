@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from opensqt.api.connector import Exchange, ExchangeConnectorSpec, MarketKind, Mode
+from opensqt.api.connector import ExchangeConnectorSpec
+from opensqt.api.exchange import Exchange, MarketKind, Mode
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import ENDPOINT_ENV, create
 from opensqt.connector.ccxt_venue.dialect import Guard

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.engine.client_id import parse
 from opensqt.journal.reader import JournalReader

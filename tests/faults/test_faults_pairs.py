@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from opensqt.api.connector import CALL_FAULTS, Call, Fault
+from opensqt.api.paper import CALL_FAULTS, Call, Fault
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector import faults
 from opensqt.connector.faults import FaultyVenue

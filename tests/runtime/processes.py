@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.api.process import CREDENTIALS_DIR_ENV, DSN_ENV, RESOURCE_ENV
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.bot.v1 import bot_pb2_grpc as stubs

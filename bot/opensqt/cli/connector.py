@@ -12,7 +12,8 @@ import click
 import grpc
 from pydantic import ValidationError
 
-from opensqt.api.connector import Exchange, ExchangeConnector
+from opensqt.api.connector import ExchangeConnector
+from opensqt.api.exchange import Exchange
 from opensqt.api.problems import problems
 from opensqt.api.process import CREDENTIALS_DIR, CREDENTIALS_DIR_ENV, DSN_ENV, RESOURCE_ENV
 from opensqt.cli.logs import configure_logs

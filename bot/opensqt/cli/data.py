@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import structlog
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from opensqt.cli.candle_file import CandleFile, CandleFileError
 from opensqt.connector.ccxt_venue.history import History
 from opensqt.connector.venue import VenueError

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from opensqt.api.connector import CALL_FAULTS, Call, Fault, PaperFaults
+from opensqt.api.paper import CALL_FAULTS, Call, Fault, PaperFaults
 from opensqt.connector.venue import (
     Account,
     Capabilities,

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from prometheus_client import Counter
 
-from opensqt.api.connector import MarketKind
+from opensqt.api.exchange import MarketKind
 from opensqt.connector import wire
 from opensqt.connector.calls import unary
 from opensqt.connector.epochs import Epochs

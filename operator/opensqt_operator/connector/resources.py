@@ -1,6 +1,8 @@
 """An ExchangeConnector's Deployment, Service and ServiceAccount."""
 
-from opensqt.api.connector import Candles, Exchange, ExchangeConnector
+from opensqt.api.connector import ExchangeConnector
+from opensqt.api.exchange import Exchange
+from opensqt.api.paper import Candles
 from opensqt.api.process import CANDLES_DIR, CONNECTOR_PORT, CREDENTIALS_DIR, connector_process
 from opensqt_operator.drift import digest
 from opensqt_operator.names import (

@@ -1,12 +1,7 @@
 """An ExchangeConnector's status and its conditions: pure, from an observation and the plan made from it."""
 
-from opensqt.api.connector import (
-    CREDENTIAL_REASONS,
-    Exchange,
-    ExchangeConnector,
-    ExchangeConnectorStatus,
-    MarketStatus,
-)
+from opensqt.api.connector import CREDENTIAL_REASONS, ExchangeConnector, ExchangeConnectorStatus, MarketStatus
+from opensqt.api.exchange import Exchange
 from opensqt.api.report import clip
 from opensqt_operator.conditions import Verdict, false, true, unknown, with_times
 from opensqt_operator.connector.observation import Observation

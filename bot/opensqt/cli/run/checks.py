@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from opensqt.api.connector import Candles, Exchange, ExchangeConnector
+from opensqt.api.connector import ExchangeConnector
+from opensqt.api.exchange import Exchange
 from opensqt.api.gridbot import GridBot
+from opensqt.api.paper import Candles
 from opensqt.cli.run.manifests import ManifestError, Manifests
 
 CREDENTIAL_KEYS = ("apiKey", "apiSecret")

@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 import structlog
 
-from opensqt.api.connector import Exchange, ExchangeConnector
+from opensqt.api.connector import ExchangeConnector
+from opensqt.api.exchange import Exchange
 from opensqt.api.gridbot import GridBot
 from opensqt.api.process import DSN_ENV
 from opensqt.cli.run.checks import check

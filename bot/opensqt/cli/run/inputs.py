@@ -4,7 +4,8 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from opensqt.api.connector import Candles, ExchangeConnector, PaperMarket
+from opensqt.api.connector import ExchangeConnector
+from opensqt.api.paper import Candles, PaperMarket
 from opensqt.cli.run.manifests import Manifests
 from opensqt.cli.run.state import State
 

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from opensqt.api.connector import ExchangeConnectorSpec, Mode
+from opensqt.api.connector import ExchangeConnectorSpec
+from opensqt.api.exchange import Mode
 from opensqt.connector.venue import Venue
 
 ENDPOINT_ENV = "OPENSQT_TEST_VENUE_URL"

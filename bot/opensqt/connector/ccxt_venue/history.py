@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from opensqt.api.connector import Exchange, MarketKind
+from opensqt.api.exchange import Exchange, MarketKind
 from opensqt.connector.ccxt_venue import convert, simulator
 from opensqt.connector.ccxt_venue.exchanges import dialect_of
 from opensqt.connector.ccxt_venue.public import PublicSession

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from opensqt.api.connector import DeadManSwitch as Settings
-from opensqt.api.connector import Exchange, MarketKind
+from opensqt.api.exchange import Exchange, MarketKind
 from opensqt.connector.ccxt_venue import simulator
 from opensqt.connector.ccxt_venue.credentials import Credentials
 from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from opensqt.api.connector import MarketKind
+from opensqt.api.exchange import MarketKind
 from opensqt.connector.ccxt_venue import convert
 from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from opensqt.api.connector import PaperFees, PaperMarket
+from opensqt.api.paper import PaperFees, PaperMarket
 from opensqt.connector.venue import SymbolRules
 from opensqt.engine.market import MONEY_SCALE, to_money
 

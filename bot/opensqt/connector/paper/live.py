@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from opensqt.api.connector import Exchange, MarketKind
+from opensqt.api.exchange import Exchange, MarketKind
 from opensqt.connector.paper.candles import Candles
 from opensqt.connector.paper.clock import VALUES_SECONDS
 from opensqt.connector.paper.exchange import PaperExchange

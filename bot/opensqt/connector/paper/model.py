@@ -11,7 +11,7 @@ from decimal import Decimal
 from math import sqrt
 from random import Random
 
-from opensqt.api.connector import MarketModel
+from opensqt.api.paper import MarketModel
 from opensqt.connector.paper.candles import MINUTE_US, BadMarketDataError, Candles
 
 START_US = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from opensqt.api.connector import MarketModel, PaperMarket
+from opensqt.api.paper import MarketModel, PaperMarket
 from opensqt.api.process import CANDLES_DIR
 from opensqt.connector.paper.candles import BadMarketDataError, Candles, parse_candles, read_candles
 from opensqt.connector.paper.model import model_candles

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import structlog
 
-from opensqt.api.connector import ExchangeConnector, Paper
+from opensqt.api.connector import ExchangeConnector
+from opensqt.api.paper import Paper
 from opensqt.connector.metrics import MARKET_STEPS
 from opensqt.connector.paper import clock
 from opensqt.connector.paper.books import Books, SupersededError

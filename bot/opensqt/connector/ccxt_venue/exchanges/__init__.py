@@ -1,6 +1,6 @@
 """One module an exchange: its facts, its error codes, and what it does otherwise."""
 
-from opensqt.api.connector import Exchange, MarketKind
+from opensqt.api.exchange import Exchange, MarketKind
 from opensqt.connector.ccxt_venue.dialect import Dialect
 from opensqt.connector.ccxt_venue.exchanges.binance import Binance
 from opensqt.connector.ccxt_venue.exchanges.binance_spot import BinanceSpot
