@@ -9,7 +9,6 @@ from opensqt.engine.events import (
     CancelFailed,
     FeedChanged,
     LookUpFailed,
-    OrderFilled,
     OrderNotFound,
     OrderReported,
     OrderState,
@@ -17,7 +16,7 @@ from opensqt.engine.events import (
     Remedy,
 )
 from opensqt.engine.view import Phase
-from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, looked_up, of_kind, placed, told, trading
+from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, looked_up, of_kind, placed, told, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
@@ -39,113 +38,6 @@ def submitted() -> Rig:
 
 def order_of(rig: Rig, price: int) -> str:
     return rig.slot(price).order
-
-
-# --- partial fills ---
-
-
-def test_a_cancelled_entry_keeps_what_it_got_and_sells_that() -> None:
-    rig = trading()
-    rig.fill(rig.entry(1000), 4)
-    assert order_of(rig, 1000) == "PARTIALLY_FILLED"
-    assert placed(rig.report(rig.entry(1000), OrderState.CANCELLED, 4)) == [(SELL, 1010, 4)]
-    assert (rig.slot(1000).position, rig.slot(1000).held) == ("FILLED", 4)
-
-
-def test_a_cancelled_exit_keeps_the_rest_and_sells_it_again_under_another_id() -> None:
-    rig = trading()
-    rig.fill(rig.entry(1000))
-    first = rig.exit(1010)
-    rig.opened(first)
-    rig.fill(first, 3)
-    assert placed(rig.report(first, OrderState.CANCELLED, 3)) == [(SELL, 1010, 7)]
-    assert rig.exit(1010) != first
-    rig.fill(rig.exit(1010))
-    assert rig.engine.view().cycles == 1
-
-
-def test_dust_is_kept_in_its_slot_and_sold_with_what_is_bought_to_it() -> None:
-    rig = trading(market=replace(MARKET, min_quantity=3))
-    rig.fill(rig.entry(1000), 2)
-    actions = rig.report(rig.entry(1000), OrderState.CANCELLED, 2)
-    assert placed(actions) == [(BUY, 1000, 8)]
-    assert (rig.slot(1000).position, rig.slot(1000).held) == ("EMPTY", 2)
-    assert placed(rig.fill(rig.entry(1000))) == [(SELL, 1010, 10)]
-
-
-def test_what_an_exit_leaves_as_dust_goes_with_the_next_cycle() -> None:
-    rig = trading(market=replace(MARKET, min_quantity=3))
-    rig.fill(rig.entry(1000))
-    rig.settle()
-    rig.fill(rig.exit(1010), 8)
-    rig.report(rig.exit(1010), OrderState.CANCELLED, 8)
-    assert rig.slot(1000).held == 2
-    assert placed(rig.fill(rig.entry(1000))) == [(SELL, 1010, 10)]
-
-
-# --- fills and reports that do not fit together ---
-
-
-def test_an_order_is_over_only_when_its_fills_have_come() -> None:
-    rig = trading()
-    entry = rig.entry(1000)
-    rig.report(entry, OrderState.FILLED, 10)
-    assert order_of(rig, 1000) == "SETTLING"
-    assert rig.engine.view().position == 0
-    rig.fill(entry, 6)
-    assert rig.live(SELL) == []
-    rig.fill(entry, 4)
-    assert rig.live(SELL) == [1010]
-
-
-def test_fills_that_do_not_come_are_asked_for_less_and_less_often() -> None:
-    rig = trading()
-    entry = rig.entry(1000)
-    rig.report(entry, OrderState.CANCELLED, 4)
-    assert looked_up(rig.wait(SECOND)) == [entry]
-    rig.report(entry, OrderState.CANCELLED, 4)
-    assert looked_up(rig.wait(SECOND)) == []
-    assert looked_up(rig.wait(SECOND)) == [entry]
-    assert len(looked_up(rig.wait(600 * SECOND))) < 20
-    rig.fill(entry, 4)
-    assert rig.live(SELL) == [1010]
-
-
-def test_a_complete_fill_needs_no_report() -> None:
-    rig = trading()
-    rig.fill(rig.entry(1000))
-    assert rig.live(SELL) == [1010]
-
-
-def test_old_news_of_a_finished_order_is_ignored() -> None:
-    rig = trading()
-    entry = rig.entry(1000)
-    rig.fill(entry)
-    before = rig.engine.snapshot()
-    assert rig.report(entry, OrderState.OPEN, 4) == []
-    assert rig.report(entry, OrderState.FILLED, 10) == []
-    assert rig.feed(PlaceFailed(rig.now, entry, Remedy.LOOK_UP, "late")) == []
-    assert rig.feed(CancelFailed(rig.now, entry, Remedy.UNKNOWN_ORDER, "late")) == []
-    assert rig.feed(OrderNotFound(rig.now, entry)) == []
-    assert rig.feed(LookUpFailed(rig.now, entry, "late")) == []
-    assert rig.engine.snapshot() == before
-
-
-def test_fills_before_the_first_report_count() -> None:
-    rig = submitted()
-    rig.fill(rig.entry(1000), 4)
-    assert (rig.engine.view().position, order_of(rig, 1000)) == (4, "SUBMITTING")
-    rig.report(rig.entry(1000), OrderState.OPEN, 4)
-    assert order_of(rig, 1000) == "PARTIALLY_FILLED"
-
-
-def test_a_stranger_is_told_of_once_and_changes_nothing() -> None:
-    rig = trading()
-    view = rig.engine.view()
-    assert told(rig.report("web_1", OrderState.OPEN)) == ["UnknownOrder"]
-    assert rig.feed(OrderFilled(rig.now, "web_1", "x", 1000, 5, 0, maker=True)) == []
-    after = replace(rig.engine.view(), discrepancies=(), discrepancy_counts=())
-    assert replace(after, time=0) == replace(view, time=0)
 
 
 # --- doubt ---
@@ -430,29 +322,3 @@ def test_any_answer_in_any_state_is_survived() -> None:
             rig.feed(OrderNotFound(rig.now, client_id))
             rig.feed(LookUpFailed(rig.now, client_id, ""))
     assert rig.engine.view().position == 4
-
-
-# --- fills that come after the end ---
-
-
-def test_a_fill_that_comes_after_the_order_was_reported_over_counts_once() -> None:
-    rig = trading()
-    entry = rig.entry(1000)
-    rig.report(entry, OrderState.CANCELLED)
-    assert "LateFill" in told(rig.fill(entry, 4))
-    assert rig.engine.view().position == 4
-    late = OrderFilled(rig.now, entry, f"t{rig._trades}", 1000, 4, 0, maker=True)
-    rig.feed(late)
-    assert rig.engine.view().position == 4
-
-
-def test_a_late_fill_is_counted_in_its_slot_and_sold() -> None:
-    rig = trading()
-    entry = rig.entry(1000)
-    rig.report(entry, OrderState.CANCELLED)
-    rig.fill(entry, 4)
-    rig.report(rig.entry(1000), OrderState.CANCELLED)
-    assert sum(slot.held for slot in rig.engine.view().slots) == 4
-    rig.price(1004)
-    rig.settle()
-    assert (rig.slot(1000).position, rig.slot(1000).held) == ("FILLED", 4)
