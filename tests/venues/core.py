@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from opensqt.connector.venue import Failure, NewOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import OrderState, Remedy
 from opensqt.engine.market import DUST, from_money, to_money
+from tests.venues.changes import AccountChanged, CandleChanged, Change, Coin, OrderChanged, PositionView, PriceChanged
 from tests.venues.listing import Candle, Ended, Force, Funding, Intent, Listing, Order, Trade
 from tests.venues.matching import PartialMatching
 from tests.venues.refusals import Reason, RefusalError
@@ -26,58 +27,6 @@ class Uniqueness(StrEnum):
     AMONG_OPEN = "open"
     AMONG_ALL = "all"
     NOWHERE = "nowhere"
-
-
-@dataclass(frozen=True)
-class OrderChanged:
-    order: Order
-    trade: Trade | None = None
-
-
-@dataclass(frozen=True)
-class AccountChanged:
-    """The balance, and the position in `listing` where that has changed too."""
-
-    listing: Listing | None = None
-
-
-@dataclass(frozen=True)
-class PriceChanged:
-    listing: Listing
-
-
-@dataclass(frozen=True)
-class CandleChanged:
-    listing: Listing
-    candle: Candle
-
-
-Change = OrderChanged | AccountChanged | PriceChanged | CandleChanged
-
-
-@dataclass(frozen=True)
-class Coin:
-    """`locked` is in open orders."""
-
-    total: Decimal
-    locked: Decimal
-
-    @property
-    def free(self) -> Decimal:
-        return self.total - self.locked
-
-
-@dataclass(frozen=True)
-class PositionView:
-    """Signed quantity in base currency."""
-
-    listing: Listing
-    quantity: Decimal
-    entry: Decimal
-    mark: Decimal
-    unrealised: Decimal
-    leverage: int
-    margin: Decimal
 
 
 class Core:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from opensqt.api.connector import Exchange, MarketKind
+from opensqt.api.exchange import Exchange, MarketKind
 from tests.venues.binance.face import BinanceFace
 from tests.venues.binance.spot_face import BinanceSpotFace
 from tests.venues.bitget.face import BitgetFace

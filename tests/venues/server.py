@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from opensqt.api.connector import Exchange
-from tests.venues.core import Change, Core
+from opensqt.api.exchange import Exchange
+from tests.venues.changes import Change
+from tests.venues.core import Core
 from tests.venues.deadman import DeadMan
 from tests.venues.faults import Fault, Faults, Operation
 from tests.venues.keys import TRADER, Key

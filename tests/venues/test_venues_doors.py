@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from opensqt.api.connector import Exchange, MarketKind
+from opensqt.api.exchange import Exchange, MarketKind
 from opensqt.connector.ccxt_venue import loader
 from opensqt.connector.ccxt_venue.credentials import Credentials
 from opensqt.connector.ccxt_venue.exchanges import DIALECTS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from tests.venues.faces import FACES, SPOT_FACES
 from tests.venues.recorded import RECORDS, Record
 from tests.venues.recorded_spot import SPOT_RECORDS

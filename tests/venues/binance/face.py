@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from tests.venues.binance import errors, records, streams
-from tests.venues.core import Change, Core, Uniqueness
+from tests.venues.changes import Change
+from tests.venues.core import Core, Uniqueness
 from tests.venues.faults import Operation
 from tests.venues.keys import Key
 from tests.venues.listing import Ended, Force, Intent, Listing, Order

@@ -17,7 +17,8 @@ from typing import Any
 
 from tests.venues.binance import errors, spot_records, streams
 from tests.venues.binance.face import BinanceFace
-from tests.venues.core import Change, Core, Uniqueness
+from tests.venues.changes import Change
+from tests.venues.core import Core, Uniqueness
 from tests.venues.faults import Operation
 from tests.venues.listing import Force, Intent, Listing
 from tests.venues.refusals import Reason, RefusalError

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues.binance.records import status
-from tests.venues.core import AccountChanged, Change, Core, OrderChanged
+from tests.venues.changes import AccountChanged, Change, OrderChanged
+from tests.venues.core import Core
 from tests.venues.listing import Ended, Force, Listing, Order, Trade
 from tests.venues.text import plain
 

@@ -14,10 +14,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from opensqt.api.connector import Exchange
+from opensqt.api.exchange import Exchange
 from tests.venues.bitget import errors, records
 from tests.venues.bitget.streams import PRODUCT, Streams
-from tests.venues.core import Change, Core
+from tests.venues.changes import Change
+from tests.venues.core import Core
 from tests.venues.faults import Operation
 from tests.venues.keys import Key
 from tests.venues.listing import Force, Intent, Listing, Order

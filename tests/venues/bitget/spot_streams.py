@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.venues.bitget import spot_records
 from tests.venues.bitget.streams import Streams
-from tests.venues.core import AccountChanged, CandleChanged, Change, OrderChanged, PriceChanged
+from tests.venues.changes import AccountChanged, CandleChanged, Change, OrderChanged, PriceChanged
 from tests.venues.sockets import Connection
 
 Json = dict[str, Any]

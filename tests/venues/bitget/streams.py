@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests.venues.bitget import records
-from tests.venues.core import AccountChanged, CandleChanged, Change, Core, OrderChanged, PriceChanged
+from tests.venues.changes import AccountChanged, CandleChanged, Change, OrderChanged, PriceChanged
+from tests.venues.core import Core
 from tests.venues.keys import Key
 from tests.venues.sockets import Connection
 

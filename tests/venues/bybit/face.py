@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from opensqt.api.connector import Exchange, MarketKind
+from opensqt.api.exchange import Exchange, MarketKind
 from tests.venues.bybit import errors, records
 from tests.venues.bybit.streams import Streams
-from tests.venues.core import Change, Core
+from tests.venues.changes import Change
+from tests.venues.core import Core
 from tests.venues.faults import Operation
 from tests.venues.keys import Key
 from tests.venues.listing import Ended, Force, Intent, Listing, Order

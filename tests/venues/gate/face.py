@@ -13,8 +13,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from opensqt.api.connector import Exchange
-from tests.venues.core import Change, Core, Uniqueness
+from opensqt.api.exchange import Exchange
+from tests.venues.changes import Change
+from tests.venues.core import Core, Uniqueness
 from tests.venues.faults import Operation
 from tests.venues.gate import errors, records
 from tests.venues.gate.streams import Streams

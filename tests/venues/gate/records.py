@@ -7,7 +7,8 @@ tickers, candlesticks, orders, user trades, positions, balances. With the header
 from decimal import Decimal
 from typing import Any
 
-from tests.venues.core import Core, PositionView
+from tests.venues.changes import PositionView
+from tests.venues.core import Core
 from tests.venues.listing import Candle, Ended, Force, Funding, Listing, Order, Trade
 from tests.venues.text import plain
 

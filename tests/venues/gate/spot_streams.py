@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tests.venues.core import AccountChanged, CandleChanged, Change, OrderChanged, PriceChanged
+from tests.venues.changes import AccountChanged, CandleChanged, Change, OrderChanged, PriceChanged
 from tests.venues.gate import spot_records
 from tests.venues.gate.streams import Streams
 from tests.venues.sockets import Connection

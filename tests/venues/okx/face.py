@@ -15,8 +15,9 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from opensqt.api.connector import Exchange, MarketKind
-from tests.venues.core import Change, Core
+from opensqt.api.exchange import Exchange, MarketKind
+from tests.venues.changes import Change
+from tests.venues.core import Core
 from tests.venues.faults import Operation
 from tests.venues.keys import Key
 from tests.venues.listing import Ended, Force, Intent, Listing, Order

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tests.venues.core import AccountChanged, CandleChanged, Change, Core, OrderChanged, PriceChanged
+from tests.venues.changes import AccountChanged, CandleChanged, Change, OrderChanged, PriceChanged
+from tests.venues.core import Core
 from tests.venues.keys import Key
 from tests.venues.listing import Listing
 from tests.venues.okx import records
