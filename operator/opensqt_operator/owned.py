@@ -1,12 +1,22 @@
-"""What the metadata of a GridBot or an ExchangeConnector say: its generation, and its end."""
+"""What the observations of a GridBot and of an ExchangeConnector have in common: the resource, as it was read."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
+from opensqt_operator.conditions import Verdict
 from opensqt_operator.names import FINALIZER, FORCE_DELETE, Object
+from opensqt_operator.options import Options
 
 
+@dataclass(frozen=True, kw_only=True)
 class Owned:
-    """What observations of both kinds have in common: the resource as it was read."""
+    """A resource that is ours to reconcile, and when it was looked at."""
 
+    now: datetime
     raw: Object
+    options: Options
+    trouble: Verdict | None = None
+    """What the API server or the bot refused when the plan was last carried out."""
 
     @property
     def generation(self) -> int:

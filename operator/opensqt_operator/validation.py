@@ -18,18 +18,14 @@ class InvalidSpecError(Exception):
     """The spec is not one; the message names the fields and what is wrong with each, and never a value."""
 
 
-def parse(model: type[M], raw: Object) -> M:
-    """The resource without its status.
-
-    Raises:
-        InvalidSpecError: its spec breaks a rule.
-    """
+def parsed(model: type[M], raw: Object) -> M | InvalidSpecError:
+    """The resource without its status; what is wrong, where its spec breaks a rule."""
     try:
         return model.model_validate({name: value for name, value in raw.items() if name != "status"})
     except ValidationError as error:
         lines = [_line(problem) for problem in problems(error)]
         more = f" (and {len(lines) - _SHOWN} more)" if len(lines) > _SHOWN else ""
-        raise InvalidSpecError("; ".join(lines[:_SHOWN]) + more) from None
+        return InvalidSpecError("; ".join(lines[:_SHOWN]) + more)
 
 
 def parse_status(model: type[S], raw: Object) -> S:

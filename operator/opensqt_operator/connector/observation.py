@@ -2,45 +2,35 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
 from opensqt.api.connector import ExchangeConnector, ExchangeConnectorStatus
-from opensqt_operator.conditions import Verdict
 from opensqt_operator.connector.resources import CONTAINER
 from opensqt_operator.connectors import ConnectorReport
 from opensqt_operator.lines import Contact
 from opensqt_operator.names import DEPLOYMENTS, Kind, Object
-from opensqt_operator.options import Options
 from opensqt_operator.owned import Owned
 from opensqt_operator.pod_state import PodState, Stage, pod_state
-from opensqt_operator.validation import InvalidSpecError, parse, parse_status
+from opensqt_operator.validation import InvalidSpecError, parse_status, parsed
 
 GRACE = 10.0
 START_GRACE = 45.0
 """As for bots: how long silence is believed to mean nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation(Owned):
     """A connector, its children, the bots that refer to it and what it says, at one moment."""
 
-    now: datetime
-    raw: Object
     live: Mapping[Kind, Object | None]
     """What there is under the names of its children."""
     pods: tuple[Object, ...]
     bots: tuple[str, ...]
     contact: Contact[ConnectorReport]
-    options: Options
-    trouble: Verdict | None = None
 
     @cached_property
     def parsed(self) -> ExchangeConnector | InvalidSpecError:
-        try:
-            return parse(ExchangeConnector, self.raw)
-        except InvalidSpecError as invalid:
-            return invalid
+        return parsed(ExchangeConnector, self.raw)
 
     @cached_property
     def previous(self) -> ExchangeConnectorStatus:

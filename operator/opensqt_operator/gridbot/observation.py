@@ -14,11 +14,10 @@ from opensqt_operator.conditions import Verdict, false, find, true, unknown
 from opensqt_operator.gridbot.resources import started_for
 from opensqt_operator.lines import Contact
 from opensqt_operator.names import Object
-from opensqt_operator.options import Options
 from opensqt_operator.owned import Owned
 from opensqt_operator.ownership import Ownership, orphaned, ownership
 from opensqt_operator.pod_state import PodState, Stage, pod_state
-from opensqt_operator.validation import InvalidSpecError, parse, parse_status
+from opensqt_operator.validation import InvalidSpecError, parse_status, parsed
 
 GRACE = 10.0
 """For so many seconds a bot that does not answer is believed to be what it last said."""
@@ -31,12 +30,10 @@ START_GRACE = 45.0
 BotContact = Contact[bot_pb2.Status]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation(Owned):
     """A GridBot, its Pod, its connector and what the bot says, at one moment. All of them values."""
 
-    now: datetime
-    raw: Object
     pod: Object | None
     connector: Object | None
     contact: BotContact
@@ -44,22 +41,16 @@ class Observation(Owned):
     """Generation and goal of the last order that the bot took."""
     told: tuple[int, int] | None
     """The same of the last order that it was given."""
-    options: Options
     deleting_since: datetime | None = None
     """When this process first saw that it is being deleted."""
     last_pod: Object | None = None
     """Where there is no Pod now: the last state of the one that was, as its deletion told it."""
     ahead: str = ""
     """The bots that are upgraded before this one."""
-    trouble: Verdict | None = None
-    """What the API server or the bot refused when the plan was last carried out."""
 
     @cached_property
     def parsed(self) -> GridBot | InvalidSpecError:
-        try:
-            return parse(GridBot, self.raw)
-        except InvalidSpecError as invalid:
-            return invalid
+        return parsed(GridBot, self.raw)
 
     @cached_property
     def previous(self) -> GridBotStatus:
