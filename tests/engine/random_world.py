@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from opensqt.api.gridbot import Side
-from opensqt.engine.actions import Action, Cancel, LookUp, Notify, Place
-from opensqt.engine.config import EngineConfig
+from opensqt.engine.actions import Action, Cancel, LookUp, Notify, OrderSide, Place
+from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import (
     AccountReported,
     CancelFailed,
@@ -38,7 +38,7 @@ from opensqt.engine.events import (
 )
 from opensqt.engine.state import PRICE_FEED, candle_feed
 from tests.engine.random_specs import MONITORED, edits, specs
-from tests.engine.rig import MARKET, MINUTE, SECOND, Rig, closed_candle, money
+from tests.engine.rig import MARKET, MINUTE, SECOND, Rig, closed_candle, money, of_kind
 from tests.engine.simulated_venue import DuplicateError, NothingToReduceError, RejectedError, SimulatedVenue
 
 LATEST = 1_900_000
@@ -72,7 +72,18 @@ class RandomWorld(RuleBasedStateMachine):
     def feed(self, event: Event) -> None:
         if isinstance(event, OrderFilled):
             self.counted[event.trade_id] = event
-        self.transit += [action for action in self.rig.feed(event) if not isinstance(action, Notify)]
+        actions = self.rig.feed(event)
+        self.check_prices(of_kind(Place, actions))
+        self.transit += [action for action in actions if not isinstance(action, Notify)]
+
+    def check_prices(self, places: list[Place]) -> None:
+        """None may trade farther beyond the last price than the spec says, unless it is worth next to nothing."""
+        last, ppm = self.rig.engine.view(slots=False).last_price, self.rig.config.max_price_deviation_ppm
+        for place in places:
+            if ppm and place.price is not None:
+                beyond = place.price - last if place.side is OrderSide.BUY else last - place.price
+                little = self.market.notional(place.price - 1, place.lots) < self.market.min_notional
+                assert beyond * PPM <= ppm * last or (little and place.side is OrderSide.BUY)
 
     def carry_out(self, action: Action) -> None:
         now = self.rig.now

@@ -28,7 +28,8 @@ class RiskLimits(Model):
         default=Decimal(10),
         validate_default=True,
         description=(
-            "A price this far from the one before is not believed, and no entry placed, until another one confirms it."
+            "A price this far from the one before is not believed, and no entry placed, until another one confirms it. "
+            "Nor does any order trade farther beyond the last price: an entry is refused, an exit goes at the limit."
         ),
     )
     max_price_age_seconds: Integer = Field(

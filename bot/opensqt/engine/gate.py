@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from opensqt.engine.actions import OrderSide
 from opensqt.engine.client_id import Leg
-from opensqt.engine.config import EngineConfig
+from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import Goal
 from opensqt.engine.market import DUST, Market
 from opensqt.engine.orders import Order
@@ -32,7 +33,8 @@ class Closed(StrEnum):
     BREAKER_OPEN = "BreakerOpen"
     MONITOR_TRIGGERED = "MonitorTriggered"
     MARGIN_LOCKED = "MarginLocked"
-    PRICE_BAND = "PriceBand"
+    OUTSIDE_WINDOW = "OutsideWindow"
+    OUTSIDE_PRICE_BAND = "OutsidePriceBand"
     TOO_SMALL = "TooSmall"
     MAX_OPEN_ORDERS = "maxOpenOrders"
     MAX_POSITION = "maxPosition"
@@ -196,21 +198,42 @@ class Gate:
         money = self.market.notional(price, lots)
         if lots < max(1, self.market.min_quantity) or money < self.market.min_notional:
             return Closed.TOO_SMALL
+        if self._outside_band(side.entry, price, lots):
+            return Closed.OUTSIDE_PRICE_BAND
         return self.too_much(exposure, side, orders=1, lots=lots, money=money)
 
-    def exit(self, exposure: Exposure) -> Closed | None:
-        """For a level's exit: it only reduces, so that no limit but the number of orders holds it."""
+    def exit(self, exposure: Exposure, side: Side, price: int, lots: int) -> Closed | None:
+        """For a level's exit: it only reduces, so that no limit but its price and the number of orders holds it."""
         if closed := self.any_order():
             return closed
         if not self.state.fresh:
             return Closed.NO_PRICE
         if self.state.goal not in {Goal.RUN, Goal.PAUSE}:
             return Closed.GOAL
+        if self._outside_band(side.exit, price, lots):
+            return Closed.OUTSIDE_PRICE_BAND
         return Closed.MAX_OPEN_ORDERS if exposure.orders >= self.config.max_open_orders else None
 
     def closing(self) -> Closed | None:
         """For the order that closes the position."""
         return self.any_order() or (None if self.state.goal is Goal.CLOSE else Closed.GOAL)
+
+    def allowed_price(self, side: OrderSide, price: int, lots: int) -> int:
+        """This price (ticks), or that of the limit where the order would trade farther beyond the market: a better one.
+
+        Only on the side on which an order takes is there such a limit; on the other it merely waits, as outer levels
+        of a wide window do. A buy worth the exchange's smallest value at most is let be: lower it would not be taken.
+        """
+        last, ppm = self.state.last_price, self.config.max_price_deviation_ppm
+        if not ppm or lots <= 0:
+            return price
+        if side is OrderSide.SELL:
+            return max(price, -(-last * (PPM - ppm) // PPM))
+        least = -(-self.market.min_notional // self.market.notional(1, lots))
+        return min(price, max(last * (PPM + ppm) // PPM, least))
+
+    def _outside_band(self, side: OrderSide, price: int, lots: int) -> bool:
+        return price != self.allowed_price(side, price, lots)
 
     def too_much(
         self, exposure: Exposure, side: Side, *, orders: int = 0, lots: int = 0, money: int = 0

@@ -13,7 +13,7 @@ _FOR_EXITS_TOO = frozenset({Closed.NOT_STARTED, Closed.HALTED, Closed.FEED_LOST,
 
 
 def gate_view(state: State, config: EngineConfig, market: Market, now: int) -> tuple[GateView, ...]:
-    """Every reason that holds all entries back, and the limit that keeps the nearest one out."""
+    """Every reason that holds all entries back, the limit that keeps the nearest one out, a price that is refused."""
     reasons = [
         GateView(closed.value, _message(state, market, closed), closed in _FOR_EXITS_TOO)
         for closed in Gate(state, config, market, now).reasons()
@@ -21,6 +21,12 @@ def gate_view(state: State, config: EngineConfig, market: Market, now: int) -> t
     if state.limit_reached:
         message = f"spec.riskLimits.{state.limit_reached} leaves no room for the next entry"
         reasons.append(GateView("LimitReached", message, False))
+    if state.outside_band:
+        message = (
+            f"an order at {market.from_ticks(state.outside_band)} is too far beyond the price "
+            "(spec.riskLimits.maxPriceDeviationPercent)"
+        )
+        reasons.append(GateView(Closed.OUTSIDE_PRICE_BAND.value, message, False))
     return tuple(reasons)
 
 

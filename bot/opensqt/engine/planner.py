@@ -55,6 +55,8 @@ class Planner:
         self._later = self._now.later(turn.state, turn.market)
         """The exposure when all cancels are through."""
         self._limit = ""
+        self._outside = 0
+        """The price of an order that was refused for it."""
 
     def run(self) -> None:
         self._withdraw_entries()
@@ -63,7 +65,7 @@ class Planner:
         if not self._state.slots.closing.order:  # else the position may be gone in a moment
             self._place_exits()
             self._place_entries()
-        self._note_limit()
+        self._note_refusals()
         self._forget_slots()
 
     # --- what must go ---
@@ -116,14 +118,17 @@ class Planner:
             if closed is None:
                 send(self._turn, order)
             elif closed not in PASSING:
+                self._note_price(closed, order.price)
                 self._withdraw(order)
 
     def _still_closed(self, order: Order) -> Closed | None:
         others = self._now.without(self._turn.market, order)
+        if order.price is None:
+            return Closed.OUTSIDE_WINDOW  # a close at market that was called off
         if order.leg is Leg.EXIT:
-            return self._gate.exit(others)
-        if order.price is None or not self._in_window(self._ladders[order.slot_side], order.price):
-            return Closed.PRICE_BAND
+            return self._gate.exit(others, order.slot_side, order.price, order.lots)
+        if not self._in_window(self._ladders[order.slot_side], order.price):
+            return Closed.OUTSIDE_WINDOW
         return self._gate.entry(others, order.slot_side, order.price, order.lots)
 
     def _in_window(self, ladder: Ladder, price: int) -> bool:
@@ -139,12 +144,16 @@ class Planner:
                 continue
             if self._turn.now < slot.not_before:
                 continue
-            closed = self._gate.exit(self._now)
+            closed = self._gate.exit(self._now, slot.side, self._exit_price(slot), slot.held)
             if closed is None:
                 self._gather_dust(slot)
-                self._place(slot, Leg.EXIT, slot.exit_price, slot.held)
+                self._place(slot, Leg.EXIT, self._exit_price(slot), slot.held)
             elif closed is not Closed.MAX_OPEN_ORDERS or not self._make_room_for_exit(slot):
                 break
+
+    def _exit_price(self, slot: Slot) -> int:
+        """Its own, or a better one where the price has gone so far past that it would be outside the band."""
+        return self._gate.allowed_price(slot.side.exit, slot.exit_price, slot.held)
 
     def _gather_dust(self, slot: Slot) -> None:
         """Dust of levels that the grid has no more goes with an exit at least as good as its own."""
@@ -234,7 +243,8 @@ class Planner:
             self._place(slot, Leg.ENTRY, price, lots)
             return True
         if closed not in ROOM:
-            return closed is Closed.TOO_SMALL
+            self._note_price(closed, price)
+            return closed in {Closed.TOO_SMALL, Closed.OUTSIDE_PRICE_BAND}
         self._limit = self._limit or closed
         for order in farther:
             closed = self._gate.entry(self._later, side, price, lots)
@@ -245,10 +255,22 @@ class Planner:
         self._later.reserve(side, lots, self._turn.market.notional(price, lots))
         return True
 
-    def _note_limit(self) -> None:
-        if self._limit != self._state.limit_reached:
-            self._state.limit_reached = self._limit
-            self._turn.changed = True
+    def _note_price(self, closed: Closed, price: int | None) -> None:
+        if closed is Closed.OUTSIDE_PRICE_BAND:
+            self._outside = self._outside or price or 0
+
+    def _note_refusals(self) -> None:
+        state, turn = self._state, self._turn
+        if self._limit != state.limit_reached:
+            state.limit_reached, turn.changed = self._limit, True
+        if self._outside != state.outside_band:
+            told, state.outside_band, turn.changed = state.outside_band, self._outside, True
+            if not told:
+                turn.warn(
+                    "OrderOutsidePriceBand",
+                    f"an order at {turn.market.from_ticks(self._outside)} is not sent: spec.riskLimits."
+                    f"maxPriceDeviationPercent lets none trade so far beyond {turn.market.from_ticks(self._price)}",
+                )
 
     def _wanted_entries(self) -> list[Order]:
         return [order for order in self._state.orders.entries() if not order.unwanted]

@@ -159,6 +159,8 @@ class State:
     orders: Orders = field(default_factory=Orders)
     limit_reached: str = ""
     """The limit that keeps the nearest entry out that the window wants, as in spec.riskLimits."""
+    outside_band: int = 0
+    """The price of an order that the plan wants and the price band does not let through."""
     wound_down: bool = False
     """The goal of stopping or closing has been reached, and told."""
 
