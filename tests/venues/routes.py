@@ -7,6 +7,9 @@ from typing import Any
 from tests.venues.faults import Operation
 from tests.venues.refusals import Reason, RefusalError
 
+MOST_A_PAGE = 100
+"""Of Bitget and OKX alike."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -36,6 +39,17 @@ class Call:
         if value and not value.lstrip("-").isdigit():
             raise RefusalError(Reason.BAD_PARAMETER, name)
         return int(value) if value else default
+
+    def older(self, items: list[dict[str, Any]], *, cursor: str, id_name: str, symbol: str) -> list[dict[str, Any]]:
+        """A page of at most `limit` items, newest first: those of the symbol asked for that are older than the cursor.
+
+        `cursor` and `symbol` name the parameters, `id_name` the field of an item that the cursor is compared with.
+        """
+        limit, before = self.count_of("limit", MOST_A_PAGE), self.count_of(cursor, 2**63)
+        if not 1 <= limit <= MOST_A_PAGE:
+            raise RefusalError(Reason.BAD_PARAMETER, "limit")
+        chosen = [item for item in items if self.text_of(symbol) in {"", item[symbol]}]
+        return [item for item in reversed(chosen) if int(item[id_name]) < before][:limit]
 
 
 Handler = Callable[[Call], Any]

@@ -278,14 +278,9 @@ class BitgetFace(Face):
 
     @staticmethod
     def _older(call: Call, items: list[Json], id_name: str) -> list[Json]:
-        """A page, newest first: those older than `idLessThan`."""
         if call.text_of("productType") != PRODUCT:
             raise RefusalError(Reason.BAD_PARAMETER, "productType")
-        limit, before = call.count_of("limit", 100), call.count_of("idLessThan", 2**63)
-        if not 1 <= limit <= 100:
-            raise RefusalError(Reason.BAD_PARAMETER, "limit")
-        chosen = [item for item in items if call.text_of("symbol") in {"", item["symbol"]}]
-        return [item for item in reversed(chosen) if int(item[id_name]) < before][:limit]
+        return call.older(items, cursor="idLessThan", id_name=id_name, symbol="symbol")
 
     def _listing(self, call: Call) -> Listing:
         if call.text_of("productType") != PRODUCT:

@@ -342,12 +342,7 @@ class OkxFace(Face):
 
     @staticmethod
     def _older(call: Call, items: list[Json], id_name: str) -> list[Json]:
-        """A page, newest first: those older than `after`."""
-        limit, after = call.count_of("limit", 100), call.count_of("after", 2**62)
-        if not 1 <= limit <= 100:
-            raise RefusalError(Reason.BAD_PARAMETER, "limit")
-        chosen = [item for item in items if call.text_of("instId") in {"", item["instId"]}]
-        return [item for item in reversed(chosen) if int(item[id_name]) < after][:limit]
+        return call.older(items, cursor="after", id_name=id_name, symbol="instId")
 
     def _listing(self, call: Call) -> Listing:
         return self.core.listing(call.text_of("instId"))
