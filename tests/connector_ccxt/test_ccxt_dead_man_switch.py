@@ -11,8 +11,8 @@ from opensqt.api.connector import DeadManSwitch, ExchangeConnectorSpec
 from opensqt.api.exchange import Exchange
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import create, dead_man_switch
-from opensqt.connector.ccxt_venue.dialect import Guard
 from opensqt.connector.ccxt_venue.exchanges import DIALECTS
+from opensqt.connector.ccxt_venue.profile import Guard
 from opensqt.connector.venue import NewOrder, Venue, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from tests.conformance.subject import Following

@@ -12,9 +12,9 @@ from opensqt.api.connector import ExchangeConnectorSpec
 from opensqt.api.exchange import Exchange, MarketKind, Mode
 from opensqt.api.meta import SecretRef
 from opensqt.connector.ccxt_venue import ENDPOINT_ENV, create
-from opensqt.connector.ccxt_venue.dialect import Guard
 from opensqt.connector.ccxt_venue.exchanges import SPOT_DIALECTS
 from opensqt.connector.ccxt_venue.history import History
+from opensqt.connector.ccxt_venue.profile import Guard
 from opensqt.connector.venue import Failure, NewOrder, Venue, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide, TimeInForce
 from opensqt.engine.events import Remedy

@@ -8,7 +8,7 @@ import structlog
 
 from opensqt.api.connector import DeadManSwitch as Settings
 from opensqt.connector.ccxt_venue.budget import Priority
-from opensqt.connector.ccxt_venue.dialect import Guard
+from opensqt.connector.ccxt_venue.profile import Guard
 from opensqt.connector.ccxt_venue.session import CallError, Session
 from opensqt.connector.ccxt_venue.watching import follow
 

@@ -1,97 +1,20 @@
-"""What differs between the exchanges: facts as data (`Profile`), and what ccxt does not unify (`Dialect`)."""
+"""What differs between the exchanges and ccxt does not unify; the facts that are mere data are in `profile`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum, auto
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from opensqt.connector.ccxt_venue.limits import Allowance
-from opensqt.connector.venue import Account, Capabilities, VenueOrder
-from opensqt.engine.events import Remedy
+from opensqt.connector.ccxt_venue.profile import Profile
+from opensqt.connector.venue import Account, VenueOrder
 
 Json = dict[str, Any]
 
 
-class Guard(Enum):
-    """What an exchange's dead-man switch watches, and whose orders it cancels."""
-
-    NONE = auto()
-    ACCOUNT = auto()
-    """A count-down that cancels all orders of the account."""
-    SYMBOL = auto()
-    """One for each symbol."""
-    CONNECTION = auto()
-    """It starts to count when the last private WebSocket that asks for it is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """One exchange. Limits of 1 mean that ccxt or the exchange has no batch by client id: single calls side by side.
-
-    `rate` and `burst` are in the weights of ccxt's endpoint table, and so are the (weights, seconds) of
-    `endpoint_window`, where each endpoint has a limit of its own; `batches_count_items` where a batch counts as
-    many times as it has orders; `ban_seconds` is how long a ban is waited out that does not say; `fills_window_ms`
-    and `fills_page` are the longest span and the most trades of one request, `fills_step_ms` how finely it tells
-    times apart; after `silence` seconds without a price a stream is taken for dead; `reasons` are the health
-    reasons of codes that say more than that the credentials are wrong; `expiry_header` carries the time in Unix
-    milliseconds after which the exchange drops a request that changes something; `funding_window_ms` is the longest
-    span of one request for funding payments, 0 where there is none; on `spot` base currency itself is held, and
-    `market_buys_by_value` where a market buy says how much quote currency it spends; `demo_streams` are addresses
-    of the demo environment that ccxt lacks.
-    """
-
-    name: str
-    ccxt_id: str
-    codes: Mapping[str, Remedy]
-    place_batch: int
-    cancel_batch: int
-    rate: float
-    burst: float
-    parent: str | None = None
-    passphrase: bool = False
-    demo: Literal["demo", "sandbox"] = "sandbox"
-    options: Mapping[str, Any] = field(default_factory=dict)
-    cancel_all: bool = True
-    looks_up_by_client_id: bool = True
-    refuses_duplicates: bool = True
-    batches_count_items: bool = False
-    endpoint_window: tuple[float, float] | None = None
-    ban_seconds: int = 120
-    expiry_header: str = ""
-    cancel_answers_whole_order: bool = False
-    batch_of_one_symbol: bool = False
-    fills_window_ms: int = 7 * 24 * 3600 * 1000
-    fills_page: int = 100
-    fills_step_ms: int = 1
-    candles_in_contracts: bool = False
-    funding_window_ms: int = 0
-    orders_page: int | None = 100
-    silence: float = 30.0
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    demo_streams: Mapping[str, str] = field(default_factory=dict)
-    spot: bool = False
-    market_buys_by_value: bool = False
-    guard: Guard = Guard.NONE
-    weaknesses: tuple[str, ...] = ()
-
-    @property
-    def markets(self) -> str:
-        """What it trades, for people."""
-        return "spot market against USDT" if self.spot else "linear USDT perpetual"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(
-            look_up_by_client_id=self.looks_up_by_client_id,
-            cancel_all=self.cancel_all,
-            batch_cancel=self.cancel_batch > 1,
-            # Single orders go side by side, and so do single cancels: so many are no burden to any of the budgets.
-            place_batch_limit=max(self.place_batch, 5),
-            cancel_batch_limit=max(self.cancel_batch, 10),
-            weaknesses=self.weaknesses,
-        )
+LOOK_BACK, FINISHED_PAGE = 500, 100
+"""How many finished orders are searched for one that does not answer to its client id, and how many come at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +128,23 @@ class Dialect(ABC):
             params = self.page_after(page, len(found))
 
     def page_after(self, page: Sequence[Json], count: int) -> Json:
-        """What asks for the open orders after this page; `count` were read so far."""
+        """What asks for the orders after this page; `count` were read so far."""
         return {}
+
+    async def among_finished(self, fetch: Any, symbol: str, client_id: str) -> Json | None:
+        """The order among the newest finished ones, which `fetch` gives in pages: its client id alone finds it not."""
+        query: Json = {}
+        count = 0
+        while count < LOOK_BACK:
+            page: list[Json] = await fetch(symbol, None, FINISHED_PAGE, query)
+            for order in page:
+                if self.client_id(order["clientOrderId"]) == client_id:
+                    return order
+            if len(page) < FINISHED_PAGE:
+                return None
+            count += len(page)
+            query = self.page_after(page, count)
+        return None
 
     async def order_by_venue_id(self, exchange: Any, symbol: str, venue_id: str) -> Json:
         found: Json = await exchange.fetch_order(venue_id, symbol)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from opensqt.connector.ccxt_venue.credentials import Credentials
-from opensqt.connector.ccxt_venue.dialect import Profile
+from opensqt.connector.ccxt_venue.profile import Profile
 from opensqt.connector.ccxt_venue.transport import observed
 
 TIMEOUT_MS = 10_000

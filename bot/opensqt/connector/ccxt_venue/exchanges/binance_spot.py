@@ -4,8 +4,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Guard, Json, KeyRights, decimal
+from opensqt.connector.ccxt_venue.dialect import Json, KeyRights, decimal
 from opensqt.connector.ccxt_venue.exchanges.binance import Binance
+from opensqt.connector.ccxt_venue.profile import Guard
 from opensqt.connector.ccxt_venue.spot import Spot
 from opensqt.engine.events import Remedy
 

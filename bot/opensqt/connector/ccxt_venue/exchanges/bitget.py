@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Profile, Rejection, decimal, number
+from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Rejection, decimal, number
 from opensqt.connector.ccxt_venue.limits import Allowance, Counts
+from opensqt.connector.ccxt_venue.profile import Profile
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 

@@ -22,7 +22,6 @@ SPOT_CODES = CODES | {
 }
 _WORDS = {"duplicate": "43118", "nsufficient": "43012", "not exist": "43001"}
 """A batch's refusals may come without a code."""
-_LOOK_BACK, _PAGE = 500, 100
 _KNOWN_LIMIT = 20_000
 
 
@@ -91,27 +90,14 @@ class BitgetSpot(Spot, Bitget):
             for order in await self.open_orders(exchange, symbol):
                 if order["clientOrderId"] == client_id:
                     return order
-            return await self._finished(exchange, symbol, client_id) or _not_found(error)
+            finished = await self.among_finished(exchange.fetch_canceled_and_closed_orders, symbol, client_id)
+            if finished is None:
+                raise
+            return finished
         return found
-
-    async def _finished(self, exchange: Any, symbol: str, client_id: str) -> Json | None:
-        query: Json = {}
-        for _ in range(0, _LOOK_BACK, _PAGE):
-            page: list[Json] = await exchange.fetch_canceled_and_closed_orders(symbol, None, _PAGE, query)
-            for order in page:
-                if order["clientOrderId"] == client_id:
-                    return order
-            if len(page) < _PAGE:
-                return None
-            query = self.page_after(page, 0)
-        return None
 
     async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
         market = exchange.market(symbol)
         await exchange.privateSpotPostV2SpotTradeBatchCancelOrder(
             {"symbol": market["id"], "orderList": [{"clientOid": client_id} for client_id in client_ids]}
         )
-
-
-def _not_found(error: Exception) -> Json:
-    raise error

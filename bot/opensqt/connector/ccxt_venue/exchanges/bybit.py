@@ -4,18 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import (
-    Dialect,
-    Guard,
-    Json,
-    KeyRights,
-    Profile,
-    Rejection,
-    decimal,
-    first,
-    number,
-)
+from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Rejection, decimal, first, number
 from opensqt.connector.ccxt_venue.limits import Allowance, Counts
+from opensqt.connector.ccxt_venue.profile import Guard, Profile
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 

@@ -3,18 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import (
-    Dialect,
-    Guard,
-    Json,
-    KeyRights,
-    Profile,
-    Rejection,
-    decimal,
-    first,
-    number,
-)
+from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Rejection, decimal, first, number
 from opensqt.connector.ccxt_venue.limits import Allowance, Counts
+from opensqt.connector.ccxt_venue.profile import Guard, Profile
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
@@ -66,8 +57,6 @@ CODES = {
     "TOO_MANY_ORDERS": Remedy.FIX_REQUEST,
 }
 _PREFIX = "t-"
-_LOOK_BACK = 500
-_PAGE = 100
 _RECENT = 100
 
 
@@ -155,15 +144,10 @@ class Gate(Dialect):
         except Exception as error:
             if type(error).__name__ != "OrderNotFound":
                 raise
-            for count in range(0, _LOOK_BACK, _PAGE):
-                page = self.page_after((), count)
-                finished: list[Json] = await exchange.fetch_closed_orders(symbol, None, _PAGE, page)
-                for order in finished:
-                    if order["clientOrderId"] == _PREFIX + client_id:
-                        return order
-                if len(finished) < _PAGE:
-                    break
-            raise
+            finished = await self.among_finished(exchange.fetch_closed_orders, symbol, client_id)
+            if finished is None:
+                raise
+            return finished
         return found
 
     async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from opensqt.connector.ccxt_venue.dialect import Dialect, Guard, Json, KeyRights, Profile, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.dialect import Dialect, Json, KeyRights, Rejection, decimal, first
+from opensqt.connector.ccxt_venue.profile import Guard, Profile
 from opensqt.connector.venue import Account
 from opensqt.engine.events import Remedy
 
