@@ -122,7 +122,8 @@ class BotProcess:
         """Returns when the configuration is committed. Raises NotReadyError while the bot is starting."""
         request = Request(generation, goal, spec)
         if self._trading is not None and self._market is not None:
-            await self._trading.loop.apply(self._configured(request, self._market))
+            if not await self._trading.configure(self._configured(request, self._market)):
+                raise NotReadyError("the bot is starting: the stream of its orders is not followed yet")
             return
         self._requested = request
         never_traded = self._journal is not None and self._journal.seq == 0

@@ -85,11 +85,22 @@ class Trading:
         self._random = random
         self._feeds: Feeds | None = None
         self._skew = 0
+        self._under_way = False
+        self._told: Configured | None = None
+        """The newest configuration of those that came before trading was under way."""
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
         """Ends `run` in good order; the orders stay in the market."""
         self._stop.set()
+
+    async def configure(self, event: Configured) -> bool:
+        """Returns True when it is committed; False where nothing is handled yet: it will be, before any price."""
+        if not self._under_way:
+            self._told = event
+            return False
+        await self.loop.apply(event)
+        return True
 
     def clock_compared(self, skew: int) -> None:
         """Tells the engine of the connector's clock, in steps of 100 ms."""
@@ -128,6 +139,7 @@ class Trading:
         self.clock_compared(clock_skew)
         self._around.board.attach(self.loop.view, self._around.translation.market)
         if self._around.capabilities.lockstep:
+            self._go()
             await self._run_lockstep()
         else:
             await self._run_live()
@@ -155,6 +167,7 @@ class Trading:
             followed = calls.create_task(self._feeds.orders_followed.wait())
             await asyncio.wait({stop, followed}, return_when=asyncio.FIRST_COMPLETED)
             followed.cancel()
+            self._go()
             events = calls.create_task(self.loop.run(dispatcher.dispatch))
             await stop
             for feed in feeds:
@@ -164,6 +177,12 @@ class Trading:
                 async with asyncio.timeout(LAST_ANSWERS):
                     await dispatcher.idle()
             await self._end(events)
+
+    def _go(self) -> None:
+        """From here on events are handled: what waits, then what was told meanwhile, then prices."""
+        self._under_way = True
+        if self._told is not None:
+            self.loop.put(self._told)
 
     def _price_age(self) -> float:
         """Seconds; a market that has been played to its end has no newer prices, which is as it should be."""

@@ -1,0 +1,75 @@
+"""A bot that is told something while it starts: it answers at once, and does what it was told when it can."""
+
+import asyncio
+
+import grpc
+import pytest
+
+from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.connector.venue import Position
+from opensqt.engine.actions import OrderSide
+from opensqt.runtime.feeds import Feeds
+from tests.runtime.harness import Bot, bot, connector, environment
+from tests.runtime.simulated_venue import SimulatedVenue
+
+
+class SlowVenue(SimulatedVenue):
+    """Positions are not told before the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__("40000")
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+
+    async def positions(self, symbols: object) -> list[Position]:
+        self.asked.set()
+        await self.answers.wait()
+        return []
+
+
+async def refused(running: Bot, goal: "pb.Goal.ValueType", generation: int) -> str:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await running.configure(goal, generation=generation)
+    assert error.value.code() is grpc.StatusCode.UNAVAILABLE, "the operator asks again, and says nothing"
+    return error.value.details() or ""
+
+
+async def paused_without_an_order(running: Bot, venue: SimulatedVenue) -> None:
+    status = await running.when(lambda status: status.generation == 3)
+    assert status.phase == pb.PHASE_PAUSED
+    assert (await running.configure(pb.GOAL_PAUSE, generation=3)).generation == 3
+    assert venue.placements == []
+    await running.configure(pb.GOAL_RUN, generation=4)
+    await running.orders_known(2)
+    assert len(venue.live(OrderSide.BUY)) == 2
+
+
+async def test_what_it_is_told_while_the_position_is_asked_for_is_taken_later(postgres_dsn: str) -> None:
+    venue = SlowVenue()
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await venue.asked.wait()
+        assert "starting" in await refused(running, pb.GOAL_CLOSE, 2)
+        assert "starting" in await refused(running, pb.GOAL_PAUSE, 3)
+        venue.answers.set()
+        await paused_without_an_order(running, venue)
+
+
+async def test_what_it_is_told_before_the_orders_are_followed_is_taken_later(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = asyncio.Event(), asyncio.Event()
+    opened = Feeds._orders_opened
+
+    async def opened_late(feeds: Feeds) -> None:
+        asked.set()
+        await answers.wait()
+        await opened(feeds)
+
+    monkeypatch.setattr(Feeds, "_orders_opened", opened_late)
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await asked.wait()
+        assert "starting" in await refused(running, pb.GOAL_CLOSE, 2)
+        assert "starting" in await refused(running, pb.GOAL_PAUSE, 3)
+        answers.set()
+        await paused_without_an_order(running, venue)
