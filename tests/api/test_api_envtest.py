@@ -204,6 +204,16 @@ def test_bad_bots_are_refused_by_field(server: Envtest, namespace: str, case: st
             "livePrices: all markets have them, or none",
         ),
         (
+            {"spec.paper.markets": [{"symbol": "A/BCD", "fillShare": "1.01"}]},
+            "spec.paper.markets[0].fillShare",
+            "at most 1",
+        ),
+        (
+            {"spec.paper.markets": [{"symbol": "A/BCD", "fillShare": "1", "livePrices": {"exchange": "okx"}}]},
+            "spec.paper.markets[0].fillShare",
+            "live prices come without the volumes",
+        ),
+        (
             {"spec.paper.markets": [{"symbol": "A/BCD", "livePrices": {"exchange": "paper"}}]},
             "spec.paper.markets[0].livePrices.exchange",
             "take the prices of a real exchange",

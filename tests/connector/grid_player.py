@@ -9,7 +9,7 @@ from opensqt.engine.actions import OrderSide, TimeInForce
 
 @dataclass
 class GridPlayer:
-    """Buys on levels below the first price, and sells each level's fill one level higher."""
+    """Buys on levels below the first price, and sells what each fill brings one level higher."""
 
     symbol: str
     prefix: str
@@ -31,11 +31,12 @@ class GridPlayer:
         price = self.placed[fill.client_id].price
         assert price is not None
         if fill.side is OrderSide.BUY:
-            return [self._order(OrderSide.SELL, price + self.spacing)]
-        return [self._order(OrderSide.BUY, price - self.spacing)]
+            return [self._order(OrderSide.SELL, price + self.spacing, fill.quantity)]
+        return [self._order(OrderSide.BUY, price - self.spacing, fill.quantity)]
 
-    def _order(self, side: OrderSide, price: Decimal) -> NewOrder:
+    def _order(self, side: OrderSide, price: Decimal, quantity: Decimal | None = None) -> NewOrder:
         client_id = f"{self.prefix}{len(self.placed)}"
-        order = NewOrder(self.symbol, client_id, side, price, self.quantity, side is OrderSide.SELL, TimeInForce.GTC)
+        reduces, lots = side is OrderSide.SELL, quantity or self.quantity
+        order = NewOrder(self.symbol, client_id, side, price, lots, reduces, TimeInForce.GTC)
         self.placed[client_id] = order
         return order

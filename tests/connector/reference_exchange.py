@@ -13,11 +13,19 @@ class ReferenceOrder:
     lots: int
     reduce_only: bool = False
     time_in_force: str = "GTC"
+    filled: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.lots - self.filled
 
 
 @dataclass
 class ReferenceExchange:
-    """One market, tick and lot 1. `trades` are (client id, side, price, lots, maker)."""
+    """One market, tick and lot 1. `trades` are (client id, side, price, lots, maker).
+
+    `depth` are the lots that can still trade at the last price; None where any number can.
+    """
 
     balance: Fraction
     leverage: int
@@ -25,6 +33,7 @@ class ReferenceExchange:
     taker_fee: Fraction
     min_notional: int
     last: int = 0
+    depth: int | None = None
     position: int = 0
     cost: Fraction = Fraction(0)
     resting: list[ReferenceOrder] = field(default_factory=list)
@@ -34,7 +43,7 @@ class ReferenceExchange:
         return self.balance + self.position * self.last - self.cost
 
     def margin(self, more: ReferenceOrder | None = None, at: int = 0) -> Fraction:
-        orders = [(order.side, order.price or 0, order.lots) for order in self.resting if not order.reduce_only]
+        orders = [(order.side, order.price or 0, order.left) for order in self.resting if not order.reduce_only]
         if more is not None:
             orders.append((more.side, at, more.lots))
         buys = sum(price * lots for side, price, lots in orders if side == 1)
@@ -46,12 +55,12 @@ class ReferenceExchange:
         refusal = self._refusal(order, takes=takes)
         if refusal is not None:
             return refusal
-        if takes:
-            return self._fill(order, self.last, maker=False)
-        if order.time_in_force == "IOC":
-            return "Expired"
-        self.resting.append(order)
-        return "Open"
+        state = self._fill(order, self.last, maker=False) if takes else "Open"
+        if state == "Open":
+            if order.price is None or order.time_in_force == "IOC":
+                return "Expired"
+            self.resting.append(order)
+        return state
 
     def _refusal(self, order: ReferenceOrder, *, takes: bool) -> str | None:
         if takes and order.time_in_force == "PostOnly":
@@ -73,18 +82,26 @@ class ReferenceExchange:
                 return "Cancelled"
         return "UnknownOrder"
 
-    def play(self, price: int) -> None:
-        self.last = price
-        while touched := [o for o in self.resting if o.price is not None and (o.price - price) * o.side >= 0]:
-            # The best price first, then the oldest: they stand in the order in which they came.
-            best = max(touched, key=lambda order: (order.price or 0) * order.side)
-            self.resting.remove(best)
-            self._fill(best, best.price or 0, maker=True)
+    def play(self, price: int, depth: int | None = None) -> None:
+        self.last, self.depth = price, depth
+        touched = [o for o in self.resting if o.price is not None and (o.price - price) * o.side >= 0]
+        # The best price first, then the oldest: they stand in the order in which they came.
+        for order in sorted(touched, key=lambda order: -(order.price or 0) * order.side):
+            if self.depth == 0:
+                break
+            if self._fill(order, order.price or 0, maker=True) != "Open":
+                self.resting.remove(order)
 
     def _fill(self, order: ReferenceOrder, price: int, *, maker: bool) -> str:
-        lots = order.lots
+        lots = order.left
         if order.reduce_only:
             lots = min(lots, max(0, -order.side * self.position))
+        ends = lots < order.left
+        if self.depth is not None:
+            ends = ends and lots <= self.depth
+            lots = min(lots, self.depth)
+            self.depth -= lots
+        order.filled += lots
         if lots:
             closing = min(lots, max(0, -order.side * self.position))
             if closing:
@@ -97,4 +114,6 @@ class ReferenceExchange:
             self.cost += order.side * (lots - closing) * price
             self.balance -= price * lots * (self.maker_fee if maker else self.taker_fee)
             self.trades.append((order.client_id, order.side, price, lots, maker))
-        return "Filled" if lots == order.lots else "Expired"
+        if not order.left:
+            return "Filled"
+        return "Expired" if ends else "Open"

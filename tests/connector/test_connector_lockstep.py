@@ -99,13 +99,15 @@ async def test_a_month_of_real_candles_comes_to_what_a_plain_loop_comes_to(
 
 
 async def test_what_is_skipped_changes_nothing(postgres_dsn: str) -> None:
+    """Of volumes neither: orders fill in parts."""
     results, told = [], []
     for number, quiet in enumerate((True, False)):
-        async with opened(postgres_dsn, market(), uid=f"world-{number}") as world:
+        async with opened(postgres_dsn, market(fillShare="0.005", minNotional="0"), uid=f"world-{number}") as world:
             told.append(await world.play(player(), "a", quiet=quiet))
             results.append(await world.result())
     assert results[0] == results[1]
     assert len(results[0][0]) > 20
+    assert len({fill.quantity for fill in results[0][0]}) > 5
     assert told[1] > 5760 > 4 * told[0]
 
 

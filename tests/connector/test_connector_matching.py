@@ -267,7 +267,7 @@ def test_equity_is_of_all_markets(bench: Bench) -> None:
 
 sides = st.sampled_from((1, -1))
 steps = st.one_of(
-    st.tuples(st.just("price"), st.integers(60, 140)),
+    st.tuples(st.just("price"), st.integers(60, 140), st.integers(0, 50)),
     st.tuples(
         st.just("place"), sides, st.none() | st.integers(60, 140), st.integers(1, 60), st.booleans(),
         st.sampled_from(("GTC", "GTC", "PostOnly", "IOC")),
@@ -277,18 +277,21 @@ steps = st.one_of(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(100, 20_000), st.integers(1, 20), st.lists(steps, max_size=60))
-def test_it_does_what_the_reference_does(balance: int, leverage: int, script: list[Any]) -> None:
-    market = PaperMarket.model_validate({"symbol": SYMBOL, "tickSize": "1", "lotSize": "1", "minNotional": "100"})
+@given(st.integers(100, 20_000), st.integers(1, 20), st.booleans(), st.lists(steps, max_size=60))
+def test_it_does_what_the_reference_does(balance: int, leverage: int, in_parts: bool, script: list[Any]) -> None:
+    market = PaperMarket.model_validate(
+        {"symbol": SYMBOL, "tickSize": "1", "lotSize": "1", "minNotional": "100"}
+        | ({"fillShare": "1"} if in_parts else {})
+    )
     fees = PaperFees()
     matching = Matching([Instrument.from_spec(market, fees)], balance * MONEY_SCALE)
     matching.set_leverage(SYMBOL, leverage)
     naive = ReferenceExchange(Fraction(balance), leverage, Fraction(fees.maker), Fraction(fees.taker), 100)
-    for number, step in enumerate([("price", 100), *script]):
+    for number, step in enumerate([("price", 100, 30), *script]):
         match step:
-            case ("price", price):
-                matching.play(SYMBOL, price, number)
-                naive.play(price)
+            case ("price", price, depth):
+                matching.play(SYMBOL, price, number, depth)
+                naive.play(price, depth if in_parts else None)
             case ("cancel", target):
                 outcome = matching.cancel(SYMBOL, f"o{target}")
                 said = outcome.remedy.value if isinstance(outcome, Failure) else outcome.state.value
@@ -312,10 +315,13 @@ def agree(matching: Matching, naive: ReferenceExchange, start: int) -> None:
     assert (holding.lots, Fraction(holding.cost)) == (naive.position, naive.cost)
     assert Fraction(account.balance, MONEY_SCALE) == naive.balance
     assert Fraction(account.equity, MONEY_SCALE) == naive.equity()
-    assert set(matching.open) == {order.client_id for order in naive.resting}
+    left = {order.client_id: order.lots - order.filled for order in matching.open.values()}
+    assert left == {order.client_id: order.left for order in naive.resting}
     fills = matching.changes.fills
     trades = [(fill.client_id, 1 if fill.side is BUY else -1, fill.price, fill.lots, fill.maker) for fill in fills]
     assert trades == naive.trades
+    for order in (*matching.changes.placed.values(), *matching.open.values()):
+        assert order.filled == sum(fill.lots for fill in fills if fill.client_id == order.client_id)
     # Nothing is made or lost: what the fills bought and sold for, less fees, is what the account is worth.
     signed = [(fill.lots if fill.side is BUY else -fill.lots, fill) for fill in fills]
     assert holding.lots == sum(lots for lots, _ in signed)

@@ -101,6 +101,12 @@ class PaperMarket(Model):
             "spot has no funding",
             ".fundingRate",
         ),
+        Rule("!has(self.fillShare) || double(self.fillShare) <= 1.0", "fillShare must be at most 1", ".fillShare"),
+        Rule(
+            "!has(self.fillShare) || !has(self.livePrices)",
+            "live prices come without the volumes that fillShare needs",
+            ".fillShare",
+        ),
     )
 
     symbol: Symbol = Field(description="Market in ccxt's unified form.")
@@ -121,6 +127,13 @@ class PaperMarket(Model):
             'negative the other way round. The exchanges\' usual rate is "0.01".'
         ),
     )
+    fill_share: PositiveDecimal | None = Field(
+        default=None,
+        description=(
+            "Of the volume of each price (a quarter of its candle's) orders fill this share at most, as a fraction up "
+            "to 1: larger ones fill in parts, over time. Without it every order fills whole."
+        ),
+    )
     candles: Candles | None = Field(default=None, description="Recorded market.")
     model: MarketModel | None = Field(
         default=None, description="Seeded market; the default where neither candles nor livePrices are given."
@@ -137,6 +150,14 @@ class PaperMarket(Model):
     def _spot_has_no_funding(self) -> Self:
         if ":" not in self.symbol and self.funding_rate:
             raise ValueError("spot has no funding", ".fundingRate")
+        return self
+
+    @model_validator(mode="after")
+    def _a_share_of_known_volumes(self) -> Self:
+        if self.fill_share is not None and self.fill_share > 1:
+            raise ValueError("fillShare must be at most 1")
+        if self.fill_share is not None and self.live_prices is not None:
+            raise ValueError("live prices come without the volumes that fillShare needs")
         return self
 
 

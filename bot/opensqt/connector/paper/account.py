@@ -19,6 +19,7 @@ class Holding:
     `time_us` is of the last price. `buys` and `sells` are the open orders that are not reduce-only, in ticks x lots.
     On spot `dust` is held beside the lots, in parts of one, and `lots_on_sale` are those of open sells.
     `taken` is the margin taken, in money: `recount` after any change of cost, leverage and orders.
+    Where orders fill in parts, `depth` are the lots that can still trade at the last price.
     """
 
     instrument: Instrument
@@ -32,6 +33,7 @@ class Holding:
     time_us: int = 0
     dust: int = 0
     lots_on_sale: int = 0
+    depth: int = 0
 
     def margin(self, buys: int = 0, sells: int = 0) -> int:
         """Money that the market takes, with these open orders more."""
@@ -62,6 +64,10 @@ class Holding:
     def reducible(self, side: OrderSide) -> int:
         """The lots that an order of this side can take off the position."""
         return max(0, -self.lots if side is OrderSide.BUY else self.lots)
+
+    def tradable(self, lots: int) -> int:
+        """So many of these lots can trade now."""
+        return min(lots, self.depth) if self.instrument.fill_share else lots
 
     def exchange(self, side: OrderSide, price: int, lots: int, taken: int) -> int:
         """A trade on spot, of which the fee takes `taken` in parts of a lot; returns the money that it brings."""

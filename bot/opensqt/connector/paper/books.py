@@ -250,7 +250,7 @@ def _check_units(kept: Decimal, wanted: Decimal, instrument: Instrument, name: s
 
 def _restore(holding: Holding, row: Any) -> None:
     holding.last, holding.lots, holding.cost = row["last"], row["lots"], int(row["cost"])
-    holding.dust = row["dust"]
+    holding.dust, holding.depth = row["dust"], row["depth"]
     holding.leverage, holding.time_us = row["leverage"], row["time_us"]
     holding.recount()
 

@@ -14,7 +14,10 @@ _LARGEST = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """`tick_value` is the money of one lot at one tick; fees and funding rate are parts of 10^12 of the notional."""
+    """`tick_value` is the money of one lot at one tick; fees and funding rate are parts of 10^12 of the notional.
+
+    `fill_share` is what orders fill of a price's volume at most, in parts of 10^12; 0 where they fill whole.
+    """
 
     symbol: str
     base: str
@@ -26,6 +29,7 @@ class Instrument:
     maker_fee: int
     taker_fee: int
     funding_rate: int = 0
+    fill_share: int = 0
 
     @classmethod
     def from_spec(cls, market: PaperMarket, fees: PaperFees) -> "Instrument":
@@ -45,6 +49,7 @@ class Instrument:
             maker_fee=int(fees.maker * FEE_SCALE),
             taker_fee=int(fees.taker * FEE_SCALE),
             funding_rate=int(market.funding_rate * FEE_SCALE / 100),
+            fill_share=int((market.fill_share or 0) * FEE_SCALE),
         )
 
     @property

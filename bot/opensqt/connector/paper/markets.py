@@ -43,7 +43,7 @@ class Markets:
         tape = self.tapes[symbol]
         step = tape.played
         tape.played = step + 1
-        touched = self._matching.play(symbol, tape.price(step), tape.time_us(step))
+        touched = self._matching.play(symbol, tape.price(step), tape.time_us(step), self._depth(symbol, step))
         self._played(symbol, step, step + 1)
         return touched
 
@@ -72,8 +72,13 @@ class Markets:
         tape = self.tapes[symbol]
         if end > tape.played:
             start, tape.played = tape.played, end
-            self._matching.skip(symbol, tape.price(end - 1), tape.time_us(end - 1), end - start)
+            depth = self._depth(symbol, end - 1)
+            self._matching.skip(symbol, tape.price(end - 1), tape.time_us(end - 1), end - start, depth)
             self._played(symbol, start, end)
+
+    def _depth(self, symbol: str, step: int) -> int:
+        share = self._matching.account.holdings[symbol].instrument.fill_share
+        return self.tapes[symbol].depth(step, share) if share else 0
 
     def progress(self) -> tuple[MarketProgress, ...]:
         """In price steps, four a candle."""

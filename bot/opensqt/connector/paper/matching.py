@@ -1,9 +1,10 @@
 """The matching engine: pure, in integers, one thread, one account.
 
 A price that is played is the last price. A limit order that reaches it (buy: limit >= last; sell: limit <= last) takes:
-it fills whole at the last price and pays the taker fee. Others rest, and fill whole at their own price as soon as a
-price touches it, the best price first, then the oldest; they pay the maker fee. What an answer or a fill may say only
-after it is durable is collected in `changes`.
+it fills at the last price and pays the taker fee. Others rest, and fill at their own price as soon as a price touches
+it, the best price first, then the oldest; they pay the maker fee. Orders fill whole, or where the market's depth is
+bounded as far as that goes at each price. What an answer or a fill may say only after it is durable is collected in
+`changes`.
 """
 
 from collections.abc import Iterable
@@ -77,29 +78,29 @@ class Matching:
         pays = holding.lots and holding.instrument.funding_rate and holding.time_us
         return next_due(holding.time_us) if pays else 0
 
-    def play(self, symbol: str, price: int, time_us: int) -> bool:
-        """The next price of a market; says whether an order was touched."""
+    def play(self, symbol: str, price: int, time_us: int, depth: int = 0) -> bool:
+        """The next price of a market, and the lots that can trade at it; says whether an order was touched."""
         self.step += 1
         self.time_us = time_us
         holding = self.account.holdings[symbol]
         self._fund(holding, price)
-        holding.last, holding.time_us = price, time_us
+        holding.last, holding.time_us, holding.depth = price, time_us, depth
         self.account.changed()
         resting = self._resting[symbol]
         touched = resting.touched(price)
         if touched is None:
             return False
-        while touched is not None:
+        while touched is not None and holding.tradable(1):
             self._fill_resting(touched)
             touched = resting.touched(price)
         return True
 
-    def skip(self, symbol: str, price: int, time_us: int, steps: int) -> None:
+    def skip(self, symbol: str, price: int, time_us: int, steps: int, depth: int = 0) -> None:
         """Moves a market on by `steps` of which none touches an order or is the first after a `funding_due`."""
         self.step += steps
         self.time_us = time_us
         holding = self.account.holdings[symbol]
-        holding.last, holding.time_us = price, time_us
+        holding.last, holding.time_us, holding.depth = price, time_us, depth
         self.account.changed()
 
     def set_leverage(self, symbol: str, leverage: int) -> Failure | None:
@@ -125,18 +126,23 @@ class Matching:
         self.orders = order.number
         self.changes.placed[order.client_id] = order
         if takes:
-            self._take(order)
-        elif order.time_in_force is TimeInForce.IOC:
-            order.state = OrderState.EXPIRED
-        else:
-            self.restore(order)
+            holding = self.account.holdings[new.symbol]
+            self._trade(order, holding, holding.last, holding.instrument.taker_fee, maker=False)
+        if order.state is OrderState.OPEN:
+            if order.price is None or order.time_in_force is TimeInForce.IOC:
+                order.state = OrderState.EXPIRED
+            else:
+                self.restore(order)
         return self._tell(order)
 
     def cancel(self, symbol: str, client_id: str) -> VenueOrder | Failure:
         order = self.open.get(client_id)
         if order is None or order.instrument.symbol != symbol:
             return Failure(Remedy.UNKNOWN_ORDER, f"no open order {client_id} in {symbol}: look it up")
-        self._close(order, OrderState.CANCELLED)
+        order.state = OrderState.CANCELLED
+        self._reserve(order, -1)
+        self._leave(order)
+        self._note(order)
         return self._tell(order)
 
     def _admit(self, new: NewOrder) -> tuple[PaperOrder, bool]:
@@ -216,10 +222,6 @@ class Matching:
             message = f"the order needs {shown[0]} {instrument.quote} of margin, {shown[1]} is available"
             raise _RefusedError(Remedy.INSUFFICIENT_MARGIN, message)
 
-    def _take(self, order: PaperOrder) -> None:
-        holding = self.account.holdings[order.instrument.symbol]
-        self._trade(order, holding, holding.last, order.instrument.taker_fee, maker=False)
-
     def _fund(self, holding: Holding, price: int) -> None:
         """What is due for the position as it was before this price."""
         for payment in fundings(holding, price, self.time_us, self.step):
@@ -230,16 +232,24 @@ class Matching:
     def _fill_resting(self, order: PaperOrder) -> None:
         assert order.price is not None  # noqa: S101 - market orders never rest
         holding = self.account.holdings[order.instrument.symbol]
-        self._close(order, OrderState.FILLED)
+        self._reserve(order, -1)
         self._trade(order, holding, order.price, order.instrument.maker_fee, maker=True)
+        if order.state is OrderState.OPEN:
+            self._reserve(order, 1)
+        else:
+            self._leave(order)
+        self._note(order)
         self._tell(order)
 
     def _trade(self, order: PaperOrder, holding: Holding, price: int, rate: int, *, maker: bool) -> None:
-        """Fills the order whole; a reduce-only one as far as there is a position, and what is left of it expires."""
-        lots = min(order.lots, holding.reducible(order.side)) if order.reduce_only else order.lots
-        order.filled = lots
-        order.state = OrderState.FILLED
-        if lots < order.lots:
+        """Fills what can be of the order; where nothing is left of a position, a reduce-only one expires."""
+        wanted = order.lots - order.filled
+        possible = min(wanted, holding.reducible(order.side)) if order.reduce_only else wanted
+        lots = holding.tradable(possible)
+        order.filled += lots
+        if order.filled == order.lots:
+            order.state = OrderState.FILLED
+        elif lots == possible:
             order.state, order.reason = OrderState.EXPIRED, NOTHING_LEFT
         if lots:
             self._record(order, holding, price, lots, rate, maker=maker)
@@ -249,6 +259,8 @@ class Matching:
         instrument = order.instrument
         fee = instrument.fee(price, lots, rate)
         taken = -(-lots * DUST * rate // FEE_SCALE) if instrument.spot and order.side is OrderSide.BUY else 0
+        if instrument.fill_share:
+            holding.depth -= lots
         self.trades += 1
         fill = PaperFill(
             instrument,
@@ -272,12 +284,14 @@ class Matching:
         self.changes.updates.append(fill.to_venue())
         self.changes.traded.add(instrument.symbol)
 
-    def _close(self, order: PaperOrder, state: OrderState) -> None:
-        """Takes an open order out of the market."""
-        order.state, order.time_us, order.step = state, self.time_us, self.step
+    def _leave(self, order: PaperOrder) -> None:
+        """Takes an order that is open no more out of the market."""
         del self.open[order.client_id]
         self._resting[order.instrument.symbol].forget()
-        self._reserve(order, -1)
+
+    def _note(self, order: PaperOrder) -> None:
+        """The order has changed."""
+        order.time_us, order.step = self.time_us, self.step
         if order.client_id not in self.changes.placed:
             self.changes.changed[order.client_id] = order
 

@@ -39,8 +39,8 @@ WITH own AS (
 _MARKETS = """
 , moved AS (
     UPDATE paper.markets m SET time_us = u.time_us, last = u.last, lots = u.lots, cost = u.cost, leverage = u.leverage,
-        dust = u.dust
-    FROM own, {} AS u (symbol, time_us, last, lots, cost, leverage, dust)
+        dust = u.dust, depth = u.depth
+    FROM own, {} AS u (symbol, time_us, last, lots, cost, leverage, dust, depth)
     WHERE m.account = own.id AND m.symbol = u.symbol)"""
 _PLACED = """
 , placed AS (
@@ -61,7 +61,7 @@ _FUNDING = """
     INSERT INTO paper.funding (account, symbol, due_us, lots, price, amount, step)
     SELECT own.id, u.* FROM own, {} AS u)"""
 _DONE = "\nSELECT count(*) FROM own"
-_MARKET_TYPES = ("text", "bigint", "bigint", "bigint", "numeric", "integer", "bigint")
+_MARKET_TYPES = ("text", "bigint", "bigint", "bigint", "numeric", "integer", "bigint", "bigint")
 _PLACED_TYPES = (
     "text", "text", "bigint", "text", "bigint", "bigint", "bigint", "text", "boolean", "text", "bigint", "bigint",
     "text",
@@ -117,6 +117,7 @@ def market_rows(moved: Iterable[tuple[Holding, int]]) -> Columns:
         _numbers([market.cost for market, _ in rows]),
         _numbers([market.leverage for market, _ in rows]),
         _numbers([market.dust for market, _ in rows]),
+        _numbers([market.depth for market, _ in rows]),
     )
 
 

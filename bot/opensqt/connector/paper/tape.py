@@ -9,6 +9,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from opensqt.connector.paper.candles import Candles
+from opensqt.connector.paper.instrument import FEE_SCALE
 
 STEPS = 4
 STEP_US = 15_000_000
@@ -79,6 +80,15 @@ class Tape:
                     return at
             step += BLOCK - step % BLOCK
         return total
+
+    def depth(self, step: int, share: int) -> int:
+        """The lots that can trade at a step: of its quarter of the candle's volume `share` parts of 10^12.
+
+        Rounded down over the candle: what is less than a lot at one step may be one with the next.
+        """
+        volume, quarter = self._volumes[step // STEPS] * share, step % STEPS
+        whole = STEPS * FEE_SCALE
+        return volume * (quarter + 1) // whole - volume * quarter // whole
 
     @property
     def candles(self) -> int:

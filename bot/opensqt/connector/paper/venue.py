@@ -49,7 +49,8 @@ log = structlog.get_logger(__name__)
 
 BATCH_LIMIT = 100
 REOPEN = Backoff(first=0.5, cap=15.0)
-WEAKNESSES = ("orders fill whole, without a queue or slippage", "no liquidation")
+WHOLE, IN_PARTS = "orders fill whole, without a queue or slippage", "no queue, no slippage"
+NO_LIQUIDATION = "no liquidation"
 
 
 class PaperVenue:
@@ -89,7 +90,7 @@ class PaperVenue:
             place_batch_limit=BATCH_LIMIT,
             cancel_batch_limit=BATCH_LIMIT,
             lockstep=lockstep is not None,
-            weaknesses=WEAKNESSES,
+            weaknesses=(IN_PARTS if all(market.fill_share for market in paper.markets) else WHOLE, NO_LIQUIDATION),
         )
 
     async def open(self) -> None:
