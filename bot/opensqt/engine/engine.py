@@ -211,10 +211,12 @@ class Engine:
             raise UnreadableError(f"snapshot of version {snapshot.get('version')!r}, this one reads {SNAPSHOT_VERSION}")
         check_units(snapshot.get("units"), market)
         engine = cls(from_json(Market, snapshot["market"]) if "market" in snapshot else market, bot_uid)
-        engine._state = from_json(State, snapshot.get("state"))
-        engine._kept_price = (engine._state.last_price, engine._state.price_time)
-        engine._wake_at = next_wake(engine._state, 0)
-        engine._low = engine._high = engine._state.last_price
+        engine._state = state = from_json(State, snapshot.get("state"))
+        if not state.barriers.reached:
+            state.wanted = state.goal  # releases from before barriers did not say it
+        engine._kept_price = (state.last_price, state.price_time)
+        engine._wake_at = next_wake(state, 0)
+        engine._low = engine._high = state.last_price
         return engine
 
     def _is_quiet(self, event: PriceChanged) -> bool:
