@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from opensqt.engine import barriers, existing_position, lifecycle, sizing, spacing, specification
+from opensqt.engine import barriers, existing_position, lifecycle, refusals, sizing, spacing, specification
 from opensqt.engine.actions import Action, Place
 from opensqt.engine.adoption import adopt
 from opensqt.engine.alarms import check_safety, on_candle, on_candle_feed, on_clock, watch_breaker, watch_monitor
@@ -241,13 +241,13 @@ class Engine:
             case OrderReported():
                 lifecycle.on_reported(turn, event)
             case PlaceFailed():
-                lifecycle.on_place_failed(turn, event)
+                refusals.on_place_failed(turn, event)
             case CancelFailed():
-                lifecycle.on_cancel_failed(turn, event)
+                refusals.on_cancel_failed(turn, event)
             case OrderNotFound():
-                lifecycle.on_not_found(turn, event)
+                refusals.on_not_found(turn, event)
             case LookUpFailed():
-                lifecycle.on_look_up_failed(turn, event)
+                refusals.on_look_up_failed(turn, event)
             case AccountReported():
                 on_account(turn, event)
             case PositionReported():

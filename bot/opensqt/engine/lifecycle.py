@@ -3,19 +3,10 @@
 from opensqt.engine.actions import Cancel, LookUp
 from opensqt.engine.client_id import Leg, parse
 from opensqt.engine.discrepancies import Kind, Resolution
-from opensqt.engine.events import (
-    CancelFailed,
-    LookUpFailed,
-    OrderFilled,
-    OrderNotFound,
-    OrderReported,
-    OrderState,
-    PlaceFailed,
-    Remedy,
-)
+from opensqt.engine.events import OrderFilled, OrderReported, OrderState
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import book, finish, slot_of
-from opensqt.engine.state import HaltReason, Turn
+from opensqt.engine.state import Turn
 
 ANSWER_TIME = 30_000_000
 """Microseconds after which a placement or cancel that nobody has answered is looked up."""
@@ -28,15 +19,12 @@ OVERDUE_TIME = 5_000_000
 LOOK_UP_TIME = 1_000_000
 """After which a look-up without an answer is asked again; twice as long each time."""
 RETRY_TIME = 500_000
-DENIED_TIME = 60_000_000
-"""For so long the exchange denies an order that it has had before people are told."""
-MOST_REFUSED = 3
-"""Orders refused as wrong, in a row, before the bot halts."""
 _LONGEST = 60_000_000
 _STRANGERS = 16
 
 
-def _backoff(first: int, order: Order) -> int:
+def backoff(first: int, order: Order) -> int:
+    """Microseconds to wait after so many tries: twice as long each time, a minute at most."""
     return min(_LONGEST, first << min(order.tries, 10))
 
 
@@ -44,7 +32,7 @@ def look_up(turn: Turn, order: Order) -> None:
     """Asks what the order is, and again, less and less often, until that is known."""
     order.doubt = True
     order.doubtful |= not order.seen
-    order.due = turn.now + _backoff(LOOK_UP_TIME, order)
+    order.due = turn.now + backoff(LOOK_UP_TIME, order)
     order.tries += 1
     turn.do(LookUp(order.client_id, order.sent if order.denied else 0))
 
@@ -128,7 +116,7 @@ def _over(turn: Turn, order: Order, event: OrderReported) -> None:
     elif order.stage is not Stage.SETTLING:
         order.stage, order.doubt, order.tries, order.due = Stage.SETTLING, False, 0, turn.now + FILLS_TIME
     elif order.doubt:
-        order.doubt, order.due = False, turn.now + _backoff(FILLS_TIME, order)
+        order.doubt, order.due = False, turn.now + backoff(FILLS_TIME, order)
 
 
 def on_filled(turn: Turn, event: OrderFilled) -> None:
@@ -161,123 +149,6 @@ def _late_fill(turn: Turn, order: Order, event: OrderFilled) -> None:
     book(turn, order, event)
     what = f"{order.client_id} had been reported over before its fill {event.trade_id}, which is counted"
     turn.found(Kind.LATE_FILL, Resolution.BOOKED, what)
-
-
-def on_place_failed(turn: Turn, event: PlaceFailed) -> None:
-    order = turn.state.orders.live.get(event.client_id)
-    if order is None:
-        return
-    turn.changed = True
-    if order.seen or event.remedy in {Remedy.LOOK_UP, Remedy.DUPLICATE, Remedy.UNKNOWN_ORDER}:
-        order.seen |= event.remedy is Remedy.DUPLICATE
-        if order.stage is not Stage.SETTLING:
-            look_up(turn, order)
-        return
-    if event.remedy in {Remedy.RETRY, Remedy.BACK_OFF}:
-        order.stage, order.doubt, order.absent_since, order.absent = Stage.WAITING, False, turn.now, False
-        order.due = max(event.retry_at, turn.now + RETRY_TIME)
-        if event.remedy is Remedy.BACK_OFF:
-            turn.state.backing_off_until = max(turn.state.backing_off_until, order.due)
-        if order.unwanted:
-            give_up(turn, order)
-        return
-    order.would_cross = event.remedy is Remedy.WOULD_CROSS
-    order.rejected = True
-    order.absent_since, order.absent = turn.now, False
-    give_up(turn, order)
-    _rejected(turn, order, event)
-
-
-def _rejected(turn: Turn, order: Order, event: PlaceFailed) -> None:
-    """What a placement that was refused for good means beyond its slot."""
-    state = turn.state
-    if event.remedy is Remedy.INSUFFICIENT_MARGIN:
-        lock = state.config.margin_lock if state.config else 0
-        state.margin_locked_until = turn.now + lock
-        turn.warn(
-            "MarginLocked",
-            f"the exchange lacks margin for an order, entries wait for {lock // 1_000_000} s: {event.message}",
-        )
-    elif event.remedy is Remedy.FIX_REQUEST:
-        if _other_side_in_the_way(turn, order):
-            return
-        slot_of(turn, order).refused = True
-        state.refused_in_a_row += 1
-        turn.warn("OrderRefused", f"the exchange calls the order {order.client_id} wrong: {event.message}")
-        if state.refused_in_a_row >= MOST_REFUSED:
-            turn.halt(HaltReason.ORDERS_REFUSED, event.message)
-    else:
-        _halt(turn, event.remedy, event.message)
-
-
-def _other_side_in_the_way(turn: Turn, order: Order) -> bool:
-    """Whether fills of the other side that are not known yet may have left an exit nothing to reduce."""
-    config = turn.state.config
-    return order.reduce_only and config is not None and len(config.sides) > 1
-
-
-def on_cancel_failed(turn: Turn, event: CancelFailed) -> None:
-    order = turn.state.orders.live.get(event.client_id)
-    if order is None or order.stage is Stage.SETTLING:
-        return
-    turn.changed = True
-    _halt(turn, event.remedy, event.message)
-    if not order.tries and event.remedy in {Remedy.UNKNOWN_ORDER, Remedy.LOOK_UP, Remedy.DUPLICATE}:
-        look_up(turn, order)
-    else:
-        # Looked up then; where it is still open, the cancel is sent again.
-        order.doubt = True
-        order.due = max(event.retry_at, turn.now + _backoff(RETRY_TIME, order))
-        order.tries += 1
-
-
-def on_not_found(turn: Turn, event: OrderNotFound) -> None:
-    order = turn.state.orders.live.get(event.client_id)
-    if order is None:
-        return
-    turn.changed = True
-    if order.seen:
-        _denied(turn, order, confirmed=event.confirmed)
-    elif order.doubt:
-        order.absent_since = order.absent_since or turn.now
-        order.absent = turn.now >= order.absent_since + ABSENCE_TIME
-        order.stage, order.doubt = Stage.WAITING, False
-        order.due = turn.now + (_backoff(RETRY_TIME, order) if order.tries > 1 else 0)
-        if order.unwanted:
-            give_up(turn, order)
-
-
-def _denied(turn: Turn, order: Order, *, confirmed: bool) -> None:
-    """The exchange has had it: it cannot be absent. It is asked again, after a minute in every way that there is."""
-    order.doubt = True
-    order.due = turn.now + _backoff(ABSENCE_TIME, order)
-    order.absent_since = order.absent_since or turn.now
-    if order.absent and confirmed:
-        _lost(turn, order)
-    elif not order.absent and turn.now >= order.absent_since + DENIED_TIME:
-        order.absent, order.tries, order.due = True, 0, turn.now + RETRY_TIME
-        turn.warn("OrderDenied", f"the exchange has had the order {order.client_id} and denies it now: look there")
-
-
-def _lost(turn: Turn, order: Order) -> None:
-    """The exchange has no trace of it left: its slot goes on without it. If it comes back it is cancelled."""
-    turn.found(
-        Kind.LOST_ORDER,
-        Resolution.FREED,
-        f"the exchange has had the order {order.client_id} and has no trace of it for a minute, by its id, among the "
-        f"open orders and the fills: it is taken for ended, with "
-        f"{turn.market.from_lots(order.filled):f} of {turn.market.from_lots(order.lots):f} filled",
-    )
-    order.seen, order.unwanted = False, True
-    finish(turn, order)
-    turn.state.orders.remember(order)
-
-
-def on_look_up_failed(turn: Turn, event: LookUpFailed) -> None:
-    order = turn.state.orders.live.get(event.client_id)
-    if order is not None and order.doubt:
-        turn.changed = True
-        order.due = max(event.retry_at, turn.now + RETRY_TIME)
 
 
 def doubt_all(turn: Turn) -> None:
@@ -318,13 +189,3 @@ def _issued(turn: Turn, client_id: str) -> bool:
     if slot is None:
         return True
     return (key.cycle, key.attempt) < (slot.cycle, slot.entries if key.leg is Leg.ENTRY else slot.exits)
-
-
-def _halt(turn: Turn, remedy: Remedy, message: str) -> None:
-    reasons = {
-        Remedy.FENCED: HaltReason.FENCED,
-        Remedy.FIX_CREDENTIALS: HaltReason.CREDENTIALS,
-        Remedy.HALT: HaltReason.EXCHANGE,
-    }
-    if reason := reasons.get(remedy):
-        turn.halt(reason, message)
