@@ -90,16 +90,16 @@ class PaperPlay:
             for time_us in (matching.funding_due(self.symbol), self.engine.wake_at or 0):
                 if time_us:
                     step = min(step, max(tape.played, tape.steps_until(time_us - 1)))
-            self._skip(min(step, end))
+            self._skip(min(step, end), end)
             if tape.played < end:
                 self._step()
 
-    def _skip(self, step: int) -> None:
+    def _skip(self, step: int, end: int) -> None:
         tape = self.tape
         if step > tape.played:
             self.matching.skip(self.symbol, tape.price(step - 1), tape.time_us(step - 1), step - tape.played)
             tape.played = step
-            if step == tape.total:
+            if step == end:
                 self._feed(PriceChanged(self.matching.time_us, tape.price(step - 1)))
 
     def _step(self) -> None:
