@@ -10,10 +10,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from opensqt.journal.embedded import EmbeddedPostgres
 
 pytest_plugins = ["tests.cluster.fixtures", "tests.schedule"]
+
+settings.register_profile("patient", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("patient")  # the machine may be busy: no test is judged by how long its examples take
 
 CANDLES = Path(__file__).parents[2] / "shared" / "data"
 _numbers = itertools.count(1)

@@ -8,23 +8,43 @@ from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import OrderState
 from tests.engine.rig import money, trading
 
-TRADES = st.lists(
-    st.tuples(st.integers(-50, 50).filter(bool), st.integers(1, 10**6), st.integers(-(10**6), 10**6)), max_size=30
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["trade", "trade", "take", "offset", "fund"]),
+        st.permutations(range(3)),
+        st.integers(-50, 50).filter(bool),
+        st.integers(1, 10**6),
+        st.integers(-(10**6), 10**6),
+    ),
+    max_size=30,
 )
 
 
-@given(TRADES, st.integers(1, 10**6))
-def test_every_unit_of_money_is_accounted_for(trades: list[tuple[int, int, int]], price: int) -> None:
-    ledger, holdings = Ledger(), [Holding(), Holding()]
-    cash = lots = 0
-    for number, (size, at, fee) in enumerate(trades):
-        ledger.book(holdings[number % 2], size, abs(size) * at, fee)
-        cash -= size * at + fee
-        lots += size
+@given(STEPS, st.integers(1, 10**6))
+def test_every_unit_of_money_is_accounted_for(steps: list[tuple[str, list[int], int, int, int]], price: int) -> None:
+    """Whatever is traded on, moved between and set off against each other by three holdings, and paid as funding."""
+    ledger, holdings = Ledger(), [Holding(), Holding(), Holding()]
+    cash = lots = fees = funding = volume = 0
+    for what, (first, second, _), size, at, amount in steps:
+        one, other = holdings[first], holdings[second]
+        if what == "trade":
+            ledger.book(one, size, abs(size) * at, amount)
+            cash -= size * at + amount
+            lots, fees, volume = lots + size, fees + amount, volume + abs(size) * at
+        elif what == "take":
+            one.take(other)
+            assert (other.amount, other.cost, other.fees) == (0, 0, 0)
+        elif what == "fund":
+            ledger.fund(amount)
+            cash, funding = cash - amount, funding + amount
+        elif one.lots > 0 > other.lots:
+            both = min(one.lots, -other.lots)
+            ledger.offset(one, other, both, both * at)
     assert ledger.total.lots == lots == sum(holding.lots for holding in holdings)
     assert ledger.total.cost == sum(holding.cost for holding in holdings)
-    assert ledger.realised + ledger.unrealised(price) == cash + lots * price
-    assert ledger.fees == sum(fee for _, _, fee in trades)
+    assert ledger.total.fees == sum(holding.fees for holding in holdings)
+    assert ledger.pnl(price) == ledger.realised + ledger.unrealised(price) == cash + lots * price
+    assert (ledger.fees, ledger.funding, ledger.volume) == (fees, funding, volume)
 
 
 @given(st.integers(1, 50), st.integers(1, 10**9), st.lists(st.integers(1, 10), max_size=20))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from opensqt.engine.actions import OrderSide
+from opensqt.engine.client_id import Leg, client_id, parse
 from opensqt.engine.events import (
     CancelFailed,
     LookUpFailed,
@@ -12,7 +13,7 @@ from opensqt.engine.events import (
     PlaceFailed,
     Remedy,
 )
-from tests.engine.rig import MARKET, SECOND, Rig, looked_up, placed, told, trading
+from tests.engine.rig import BOT_UID, CONFIG, MARKET, SECOND, Rig, looked_up, placed, told, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
@@ -136,6 +137,42 @@ def test_a_stranger_is_told_of_once_and_changes_nothing() -> None:
     assert rig.feed(OrderFilled(rig.now, "web_1", "x", 1000, 5, 0, maker=True)) == []
     after = replace(rig.engine.view(), discrepancies=(), discrepancy_counts=())
     assert replace(after, time=0) == replace(view, time=0)
+
+
+def test_an_order_that_this_bot_has_not_placed_yet_is_a_strangers() -> None:
+    rig = trading()
+    key = parse(BOT_UID, rig.entry(1000))
+    assert key is not None
+    for leg, slot, cycle, attempt in (
+        (Leg.ENTRY, key.slot, 0, 1),
+        (Leg.ENTRY, key.slot, 1, 0),
+        (Leg.EXIT, key.slot, 0, 0),
+        (Leg.ENTRY, key.slot + 50, 0, 0),
+    ):
+        assert told(rig.report(client_id(BOT_UID, leg, slot, cycle, attempt), OrderState.OPEN)) == ["UnknownOrder"]
+
+
+def test_news_of_each_order_that_this_bot_has_placed_are_old() -> None:
+    rig = trading(replace(CONFIG, buy_window=1))
+    rig.report(rig.entry(1000), OrderState.CANCELLED)
+    rig.wait(SECOND)
+    rig.fill(rig.entry(1000))
+    for _ in range(2):
+        rig.report(rig.exit(1010), OrderState.CANCELLED)
+        rig.wait(10 * SECOND)
+    rig.settle()
+
+    def tell_old_news() -> None:
+        for ended in rig.places.keys() - set(rig.engine.live_orders()):
+            assert told(rig.report(ended, OrderState.OPEN)) == []
+
+    tell_old_news()
+    rig.fill(rig.exit(1010))
+    for price in range(1004, 1804, 10):
+        rig.price(price)
+        rig.settle()
+    assert len(rig.engine.view().slots) < 40  # many have been forgotten
+    tell_old_news()
 
 
 # --- fills that come after the end ---

@@ -3,7 +3,7 @@
 from opensqt.engine.actions import LookUp, OrderSide
 from opensqt.engine.events import Goal, OrderNotFound, OrderState
 from opensqt.engine.view import Phase
-from tests.engine.rig import SECOND, Rig, cancelled, of_kind, told, trading
+from tests.engine.rig import SECOND, Rig, cancelled, looked_up, of_kind, placed, told, trading
 
 
 def deny(rig: Rig, client_id: str, seconds: int, *, confirmed: bool = False) -> list[str]:
@@ -26,6 +26,14 @@ def denied() -> tuple[Rig, str]:
     rig.price(1004)
     rig.feed(OrderNotFound(rig.now, entry))
     return rig, entry
+
+
+def test_it_is_asked_for_less_and_less_often() -> None:
+    rig, entry = denied()
+    for pause in (4, 8, 16):
+        rig.feed(OrderNotFound(rig.now, entry))
+        assert entry not in looked_up(rig.wait(pause * SECOND - 1))
+        assert entry in looked_up(rig.wait(1))
 
 
 def test_before_a_minute_has_passed_it_is_only_asked_by_its_id() -> None:
@@ -76,3 +84,20 @@ def test_a_lost_order_that_comes_back_is_counted_and_cancelled() -> None:
     rig.fill(entry, 3)
     rig.report(entry, OrderState.CANCELLED, 3)
     assert rig.engine.view().position == 3
+
+
+def test_a_fill_of_a_lost_order_brings_it_back() -> None:
+    rig, entry = denied()
+    deny(rig, entry, 180, confirmed=True)
+    assert "ReturnedOrder" in told(rig.fill(entry, 3))
+    assert entry in rig.engine.live_orders()
+    assert rig.engine.view().position == 3
+    assert cancelled(rig.report(entry, OrderState.OPEN, 3)) == [entry]
+
+
+def test_its_slot_goes_on_at_once() -> None:
+    rig, entry = denied()
+    while entry in rig.engine.live_orders():
+        since = [action.since for action in of_kind(LookUp, rig.wait(SECOND)) if action.client_id == entry]
+        answer = [rig.feed(OrderNotFound(rig.now, entry, confirmed=bool(each))) for each in since]
+    assert placed([action for actions in answer for action in actions]) == [(OrderSide.BUY, 1000, 10)]

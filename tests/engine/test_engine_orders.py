@@ -8,6 +8,7 @@ from opensqt.engine.actions import OrderSide, Place, TimeInForce
 from opensqt.engine.events import (
     CancelFailed,
     FeedChanged,
+    Goal,
     LookUpFailed,
     OrderNotFound,
     OrderReported,
@@ -76,9 +77,33 @@ def test_what_never_arrived_and_is_not_wanted_is_given_up_only_after_asking_agai
     rig.price(974)
     assert cancelled(rig.feed(OrderNotFound(rig.now, entry))) == []
     assert rig.slot(1000).client_id == entry
-    assert looked_up(rig.wait(2 * SECOND)) == [entry]
+    assert looked_up(rig.wait(2 * SECOND - 1)) == []
+    assert looked_up(rig.wait(1)) == [entry]
     rig.feed(OrderNotFound(rig.now, entry))
     assert entry not in rig.engine.live_orders()
+
+
+def test_what_may_be_on_its_way_is_asked_for_a_moment_after_it_is_given_up() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.LOOK_UP)
+    rig.feed(OrderNotFound(rig.now, entry))
+    fail(rig, entry, Remedy.RETRY, 10 * SECOND)
+    rig.wait(5 * SECOND)
+    rig.configure(goal=Goal.PAUSE)
+    assert looked_up(rig.wait(SECOND // 2 - 1)) == []
+    assert looked_up(rig.wait(1)) == [entry]
+
+
+@pytest.mark.parametrize("after", [0, 5 * SECOND])
+def test_a_look_up_that_failed_is_repeated_when_it_may(after: int) -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.LOOK_UP)
+    rig.feed(LookUpFailed(rig.now, entry, "no answer", rig.now + after))
+    assert looked_up(rig.wait(max(after, SECOND // 2) - 1)) == []
+    assert looked_up(rig.wait(1)) == [entry]
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
 
 
 def test_what_was_given_up_and_turns_up_is_counted_and_cancelled() -> None:
@@ -285,6 +310,18 @@ def test_a_failed_cancel_is_repeated_after_a_look(remedy: Remedy) -> None:
     assert looked_up(rig.wait(2 * SECOND - 1)) == []
     assert looked_up(rig.wait(1)) == [entry]
     assert cancelled(rig.report(entry, OrderState.OPEN)) == [entry]
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
+
+
+def test_a_cancel_that_goes_on_failing_is_repeated_less_and_less_often() -> None:
+    rig = trading()
+    entry = rig.entry(980)
+    rig.price(1014)
+    for pause in (SECOND // 2, 2 * SECOND, 8 * SECOND, 32 * SECOND, 60 * SECOND, 60 * SECOND):
+        rig.feed(CancelFailed(rig.now, entry, Remedy.RETRY, "busy"))
+        assert entry not in looked_up(rig.wait(pause - 1))
+        assert entry in looked_up(rig.wait(1))
+        assert cancelled(rig.report(entry, OrderState.OPEN)) == [entry]
 
 
 def test_an_order_on_its_way_is_cancelled_when_it_has_arrived() -> None:

@@ -6,6 +6,7 @@ where it is still open; then the planner does what it wants. Its client id is ne
 """
 
 from dataclasses import replace
+from typing import Any
 
 from opensqt.engine.actions import Place
 from opensqt.engine.client_id import Leg, OrderKey, parse
@@ -24,31 +25,27 @@ def adopt(turn: Turn, place: Place) -> None:
     state = turn.state
     turn.changed = True
     _use_up(state, key)
-    known = state.orders.live.pop(place.client_id, None) or _fresh(place, key)
+    known = state.orders.live.pop(place.client_id, None)
     for slot in state.slots.by_number.values():
         if slot.order == place.client_id:
             slot.order = ""
     slot = _slot(state, key, place)
-    order = replace(
-        known,
-        slot=slot.number,
-        side=place.side,
-        price=place.price,
-        lots=place.lots,
-        time_in_force=place.time_in_force,
-        may_open=key.leg is Leg.EXIT and not place.reduce_only,
-        unwanted=True,
-        doubt=True,
-        doubtful=True,
-        due=turn.now,
-    )
+    sent: dict[str, Any] = {
+        "slot": slot.number,
+        "side": place.side,
+        "price": place.price,
+        "lots": place.lots,
+        "time_in_force": place.time_in_force,
+        "may_open": key.leg is Leg.EXIT and not place.reduce_only,
+        "unwanted": True,
+        "doubt": True,
+        "doubtful": True,
+        "due": turn.now,
+    }
+    order = replace(known, **sent) if known else Order(place.client_id, leg=key.leg, **sent)
     if slot.number != CLOSING and not slot.order:
         slot.order = order.client_id
     state.orders.live[order.client_id] = order
-
-
-def _fresh(place: Place, key: OrderKey) -> Order:
-    return Order(place.client_id, key.slot, key.leg, place.side, place.price, place.lots, place.time_in_force)
 
 
 def _use_up(state: State, key: OrderKey) -> None:
