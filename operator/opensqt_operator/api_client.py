@@ -144,12 +144,13 @@ class ApiClient:
             return False
         return True
 
-    async def merge(self, kind: Kind, namespace: str, name: str, patch: Mapping[str, Any]) -> bool:
-        """Merge-patch it; False where it is gone."""
+    async def merge(self, kind: Kind, namespace: str, name: str, patch: Mapping[str, Any]) -> Object | None:
+        """Merge-patch it, and have it as it is then; None where it is gone."""
         request = self._client.patch(
             _RESOURCES[kind], name, dict(patch), namespace=namespace, patch_type=PatchType.MERGE
         )
-        return await self._send("patch", kind, request, True) is not None
+        patched = await self._send("patch", kind, request, True)
+        return None if patched is None else dict(patched)
 
     async def _apply(
         self, verb: str, kind: Kind, resource: type[NamespacedResourceG], manifest: Object, force: bool
