@@ -9,10 +9,12 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 EXCHANGE ?=
 MODE ?= simulated
 CREDENTIALS ?= .
+MINUTES ?= 30
+BOTS ?= 20
 FILE ?= examples/gridbot.yaml
 ARGS ?=
 
-.PHONY: help run up down test conformance lint format proto crds manifests images bench mutants audit lock clean
+.PHONY: help run up down test conformance crash soak lint format proto crds manifests images bench mutants audit lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +40,9 @@ conformance: $(VENV)/.dev ## Run the exchanges' suite; EXCHANGE=bybit MODE=demo 
 
 crash: $(VENV)/.dev ## Play longer markets than `make test`: bot, connector and PostgreSQL killed at every boundary, the PnL of a month, thousands of random ones
 	@exec python -m pytest -n auto -m exhaustive -rP tests/faults tests/runtime tests/engine $(ARGS)
+
+soak: $(VENV)/.dev ## Run BOTS=20 bots on one connector for MINUTES=30 at EXCHANGE=binance, simulated, while all sorts of things fail
+	@exec env PYTHONPATH=. python -m tests.soak --exchange $(or $(EXCHANGE),binance) --minutes $(MINUTES) --bots $(BOTS) $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, layers, protos and the chart
 	ruff check

@@ -9,6 +9,7 @@ from opensqt.connector.venue import Failure, Gap, Price, VenueError, VenueFill, 
 from opensqt.engine.events import OrderState, Remedy
 from tests.conformance.subject import SYMBOL, Follow, Following, Subject, placed, refused
 from tests.venues.faults import Fault, Garble, Operation
+from tests.venues.sockets import Connection
 
 LOST = {
     "no answer": Fault(Operation.PLACE, hang_up=True),
@@ -144,6 +145,43 @@ async def test_fills_that_the_stream_keeps_to_itself_are_found(
     again = simulated.order("0.96")
     placed(await simulated.venue.place([again]))
     await stream.until(lambda _: any(told.client_id == again.client_id for told in stream.of(VenueOrder)))
+
+
+async def test_a_fill_that_was_made_while_its_stream_was_being_subscribed_comes_soon(
+    simulated: Subject, following: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opensqt.connector.ccxt_venue.streams.AUDIT_SECONDS", 3600.0)
+    face, subscribing = simulated.face, asyncio.Event()
+    order = simulated.order()
+    placed(await simulated.venue.place([order]))
+    opened = face.opened
+
+    async def slowly(connection: Connection) -> bool:
+        await subscribing.wait()
+        return await opened(connection)
+
+    monkeypatch.setattr(face, "opened", slowly)
+    stream = following(simulated.venue.watch_orders([SYMBOL]))
+    await face.fill(order.client_id, order.quantity)
+    subscribing.set()
+    await stream.until(lambda _: _filled(stream) == order.quantity)
+
+
+async def test_a_busy_stream_that_keeps_a_fill_to_itself_is_found_out(
+    simulated: Subject, following: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opensqt.connector.ccxt_venue.streams.AUDIT_SECONDS", 0.3)
+    face, stream = simulated.face, following(simulated.venue.watch_orders([SYMBOL]))
+    await simulated.following_orders()
+    order = simulated.order(quantity=simulated.quantity * 2000)
+    placed(await simulated.venue.place([order]))
+    await face.fill(order.client_id, simulated.quantity, tell=False)
+    for told in range(1000):
+        if _filled(stream) > simulated.quantity * told:
+            return
+        await face.fill(order.client_id, simulated.quantity)
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"of {order.quantity} the stream has only told {_filled(stream)}")
 
 
 @pytest.mark.parametrize("garble", [Garble.DROP, Garble.DUPLICATE, Garble.HOLD], ids=lambda garble: garble.name)

@@ -66,11 +66,12 @@ class Garble(Enum):
 
 
 class Faults:
-    """Of one face."""
+    """Of one face. `garbles` befall the next messages of any kind, `private_garbles` those of an account's streams."""
 
     def __init__(self) -> None:
         self._requests: list[Fault] = []
         self.garbles: deque[Garble] = deque()
+        self.private_garbles: deque[Garble] = deque()
 
     def next(self, *faults: Fault) -> None:
         self._requests += faults
@@ -81,5 +82,12 @@ class Faults:
             self._requests.remove(fault)
         return fault
 
-    def garble(self) -> Garble:
-        return self.garbles.popleft() if self.garbles else Garble.PASS
+    def garble(self, *, private: bool) -> Garble:
+        waiting = self.private_garbles if private and self.private_garbles else self.garbles
+        return waiting.popleft() if waiting else Garble.PASS
+
+    def clear(self) -> None:
+        """Nothing more goes wrong."""
+        self._requests.clear()
+        self.garbles.clear()
+        self.private_garbles.clear()

@@ -55,7 +55,7 @@ class Connection:
         """News, which faults may befall."""
         if self.silent:
             return
-        garble = self._faults.garble()
+        garble = self._faults.garble(private=self.key is not None)
         if garble is Garble.HOLD:
             self._held.append(message)
             return

@@ -33,6 +33,9 @@ class Backoff:
 
 READS = Backoff(first=0.2, cap=2.0)
 RECONNECTS = Backoff(first=0.5, cap=30.0)
+"""To an exchange, which has nothing to do with us alone."""
+TO_CONNECTOR = Backoff(first=0.5, cap=3.0)
+"""To a connector of our own: whoever waits for long here trades that much later after its restart."""
 
 
 async def retry(

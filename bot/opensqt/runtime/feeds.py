@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from opensqt.connector.client import ExchangeClient, Message
-from opensqt.connector.retry import RECONNECTS
+from opensqt.connector.retry import TO_CONNECTOR
 from opensqt.connector.venue import Account, OrderUpdate, Position, Price, VenueError
 from opensqt.engine.events import Event, FeedChanged
 from opensqt.runtime.clock import MarketClock
@@ -52,7 +52,7 @@ class Subscription(Generic[Update]):
         self._random = random
         self._opened = opened
         self._failed = failed
-        self._delays = RECONNECTS.delays(random.uniform)
+        self._delays = TO_CONNECTOR.delays(random.uniform)
         self.heard_at = 0.0
         """The event loop's time of the last message."""
 
@@ -92,7 +92,7 @@ class Subscription(Generic[Update]):
 
     async def _catch_up(self) -> None:
         await self._opened()
-        self._delays = RECONNECTS.delays(self._random.uniform)
+        self._delays = TO_CONNECTOR.delays(self._random.uniform)
 
 
 class Feeds:

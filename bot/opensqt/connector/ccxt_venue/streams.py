@@ -1,5 +1,6 @@
 """The venue's five kinds of streams, made of ccxt's watch calls."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from decimal import Decimal
@@ -19,7 +20,9 @@ from opensqt.engine.events import OrderState
 log = structlog.get_logger(__name__)
 
 AUDIT_SECONDS = 20.0
-"""After so long without a message about an order, the fills are read and compared with what the stream has told."""
+"""So often the fills are read and compared with what the stream has told."""
+FIRST_AUDIT_SECONDS = 3.0
+"""After so long for the first time: what is filled while the stream is being subscribed nobody tells."""
 LATE_US = 5_000_000
 """A fill that is older than this and was never told shows that the stream is dead, however well it answers pings."""
 _SEEN_LIMIT = 20_000
@@ -73,10 +76,10 @@ class Streams:
 
     async def orders(self, symbols: Sequence[str]) -> AsyncIterator[OrderUpdate | Gap]:
         """Orders, fills, funding. A fill that the stream did not bring is read and sent, with a `Gap` after it."""
-        sources = [source for symbol in symbols for source in self._sources(symbol)]
+        followed = [source for symbol in symbols for source in self._sources(symbol)]
         seen: OrderedDict[str, None] = OrderedDict()
         since_us = self._session.now_us()
-        async for item in merge(sources, idle=AUDIT_SECONDS):
+        async for item in merge([*followed, _audits()]):
             if isinstance(item, VenueFill):
                 if _key(item) in seen:
                     continue
@@ -162,6 +165,14 @@ class Streams:
                 continue
             missed += [fill for fill in fills if _key(fill) not in known]
         return missed
+
+
+async def _audits() -> AsyncIterator[None]:
+    """Whenever an audit is due: by the clock, for a busy stream may keep something to itself as well."""
+    await asyncio.sleep(min(FIRST_AUDIT_SECONDS, AUDIT_SECONDS))
+    while True:
+        yield None
+        await asyncio.sleep(AUDIT_SECONDS)
 
 
 def _key(fill: VenueFill) -> str:
