@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
+from opensqt.api.process import DSN_ENV
 from opensqt_operator.names import FIRST_POD, Object
 
 CONTAINER = "bot"
@@ -46,6 +47,8 @@ class PodState:
 _ENDED = {"Failed", "Succeeded"}
 _NEVER_MADE = "ContainerStatusUnknown"
 """The reason that kubelet gives, when a Pod ends, to a container that it cannot find."""
+_NO_CONFIG = "CreateContainerConfigError"
+"""The reason that kubelet gives when what an environment variable refers to is not there."""
 _PATIENT = {"ContainerCreating", "PodInitializing", ""}
 """Reasons for waiting that pass."""
 
@@ -90,6 +93,8 @@ def _stage(pod: Object, state: Object, last: Object) -> tuple[Stage, str, str, b
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
     if "terminated" in last:
         return Stage.DOWN, reason or "ContainerRestarting", _join(_exit(last["terminated"]), message), True
+    if reason == _NO_CONFIG and (missing := _journal_secret(pod, message)):
+        return Stage.PENDING, "JournalSecretMissing", missing, True
     if reason not in _PATIENT:
         return Stage.PENDING, reason, message, True
     for condition in status.get("conditions", ()):
@@ -100,6 +105,19 @@ def _stage(pod: Object, state: Object, last: Object) -> tuple[Stage, str, str, b
 
 def _ran(state: Object) -> bool:
     return "terminated" in state and state["terminated"].get("reason") != _NEVER_MADE
+
+
+def _journal_secret(pod: Object, message: str) -> str:
+    """What to do about the Secret of the journal's DSN, where that is what kubelet misses."""
+    for container in pod.get("spec", {}).get("containers", ()):
+        for variable in container.get("env", ()):
+            secret = variable.get("valueFrom", {}).get("secretKeyRef", {})
+            if variable["name"] == DSN_ENV and secret and secret["name"] in message:
+                return (
+                    f"spec.journal.dsnSecretRef: {message}: give namespace {pod['metadata']['namespace']} a Secret "
+                    f"{secret['name']} with the key {secret['key']}, or add it to the chart's journal.namespaces"
+                )
+    return ""
 
 
 def _exit(terminated: Object) -> str:

@@ -32,6 +32,13 @@ def test_candles_of_a_config_map_and_a_volume_are_found_where_they_are_mounted(t
         load_market(spec(volume={"claimName": "x", "path": "../0/btc.csv"}), 1, tmp_path)
 
 
+def test_a_config_map_that_is_not_there_is_named_with_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(
+        BadMarketDataError, match=r"configMapRef: there is no ConfigMap btc here.*--from-file=btc\.csv="
+    ):
+        load_market(spec(configMapRef={"name": "btc", "key": "btc.csv"}), 0, tmp_path)
+
+
 def test_a_tick_that_would_round_the_market_away_is_refused_with_one_that_fits(tmp_path: Path) -> None:
     path = write_candles(tmp_path / "doge.csv", [(0.19, 0.19, 0.19, 0.19)])
     with pytest.raises(

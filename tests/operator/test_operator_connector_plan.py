@@ -122,6 +122,8 @@ def test_only_the_connector_sees_credentials_and_only_paper_a_journal() -> None:
     template = made(real)[DEPLOYMENTS]["spec"]["template"]["spec"]
     (container,) = template["containers"]
     assert [env["name"] for env in container["env"]] == ["OPENSQT_RESOURCE"]
+    # A Secret that is missing is the connector's to tell of: kubelet would let it wait without a word.
+    assert [volume["secret"]["optional"] for volume in template["volumes"] if "secret" in volume] == [True]
     assert {"name": "credentials", "mountPath": "/etc/opensqt/credentials", "readOnly": True} in container[
         "volumeMounts"
     ]
@@ -137,6 +139,7 @@ def test_candles_are_mounted_by_the_place_of_their_market() -> None:
         {"symbol": "SOL/USDT:USDT", "candles": {"volume": {"claimName": "data", "path": "sol.csv"}}},
     ]
     template = made(raw)[DEPLOYMENTS]["spec"]["template"]["spec"]
+    assert [volume["configMap"]["optional"] for volume in template["volumes"] if "configMap" in volume] == [True]
     mounts = {mount["mountPath"] for mount in template["containers"][0]["volumeMounts"]}
     assert mounts == {"/tmp", "/etc/opensqt/candles/1", "/etc/opensqt/candles/2"}  # noqa: S108
 

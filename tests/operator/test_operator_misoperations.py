@@ -31,17 +31,21 @@ async def test_a_bot_that_never_had_a_pod_is_deleted_at_once(world: World) -> No
 
 
 @pytest.mark.parametrize(
-    ("waiting", "why"),
+    ("waiting", "shown", "why"),
     [
-        ({"reason": "CreateContainerConfigError", "message": 'secret "opensqt-journal" not found'}, "opensqt-journal"),
-        ({"reason": "ImagePullBackOff", "message": "Back-off pulling image"}, "pulling"),
+        (
+            {"reason": "CreateContainerConfigError", "message": 'secret "opensqt-journal" not found'},
+            "JournalSecretMissing",
+            'spec.journal.dsnSecretRef: secret "opensqt-journal" not found: give namespace',
+        ),
+        ({"reason": "ImagePullBackOff", "message": "Back-off pulling image"}, "ImagePullBackOff", "pulling"),
     ],
 )
-async def test_what_kubelet_says_of_a_pod_is_shown(world: World, waiting: Object, why: str) -> None:
+async def test_what_kubelet_says_of_a_pod_is_shown(world: World, waiting: Object, shown: str, why: str) -> None:
     world.cluster.hold = lambda pod: {"state": {"waiting": waiting}} if pod["metadata"]["name"] == "grid-bot" else None
     async with world.operator():
         await world.create_bot()
-        bot = await world.until(lambda bot: reason(bot) == waiting["reason"], "shown")
+        bot = await world.until(lambda bot: reason(bot) == shown, "shown")
         assert why in condition(bot, "Ready")["message"]
         assert condition(bot, "Degraded")["status"] == "True"
         # It never ran, so there is nothing to wind down.

@@ -97,7 +97,8 @@ def _volumes(connector: ExchangeConnector) -> list[tuple[Object, Object]]:
     volumes = []
     secret = connector.spec.credentials_secret_ref
     if secret is not None:
-        source: Object = {"secret": {"secretName": secret.name, "defaultMode": 0o440}}
+        # Optional, so that the connector runs and says what is missing, where it would wait for it without a word.
+        source: Object = {"secret": {"secretName": secret.name, "defaultMode": 0o440, "optional": True}}
         volumes.append(_volume("credentials", source, CREDENTIALS_DIR))
     paper = connector.spec.paper
     for index, market in enumerate(paper.markets if paper is not None else ()):
@@ -110,7 +111,8 @@ def _volumes(connector: ExchangeConnector) -> list[tuple[Object, Object]]:
 def _candles(candles: Candles) -> Object:
     if candles.config_map_ref is not None:
         key = candles.config_map_ref.key
-        return {"configMap": {"name": candles.config_map_ref.name, "items": [{"key": key, "path": key}]}}
+        name = candles.config_map_ref.name
+        return {"configMap": {"name": name, "items": [{"key": key, "path": key}], "optional": True}}
     if candles.volume is not None:
         return {"persistentVolumeClaim": {"claimName": candles.volume.claim_name, "readOnly": True}}
     return {}

@@ -67,7 +67,7 @@ class Options:
 )
 @click.option(
     "--candles",
-    type=click.Path(path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     metavar="CSV",
     help="One-minute candles (CSV, plain or gzipped) for all paper markets, instead of what the manifests say.",
 )

@@ -1,5 +1,6 @@
 """The credentials of an account: one file a key in a mounted Secret, read again when it changes, never shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,14 +43,15 @@ def read(folder: Path, *, passphrase: bool) -> Credentials:
             if not values[name]:
                 faults.append(f"key {name} is empty")
     if faults:
-        present = _present(folder)
-        raise CredentialsError(f"the credentials Secret is not complete: {', '.join(faults)}; it has {present}")
+        raise CredentialsError(f"spec.credentialsSecretRef: {_incomplete(folder, names, faults)}")
     return Credentials(values[API_KEY], values[API_SECRET], values.get(PASSPHRASE, ""))
 
 
-def _present(folder: Path) -> str:
+def _incomplete(folder: Path, names: Sequence[str], faults: Sequence[str]) -> str:
     try:
-        names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+        present = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError:
-        return "no keys (nothing is mounted)"
-    return f"the keys {', '.join(names)}" if names else "no keys"
+        present = []
+    if not present:
+        return f"there is no such Secret here, or it is empty: make it with the keys {', '.join(names)}"
+    return f"the Secret is not complete: {', '.join(faults)}; it has the keys {', '.join(present)}"

@@ -58,7 +58,14 @@ def _path(market: PaperMarket, folder: Path) -> Path:
     if source.path is not None:
         return Path(source.path)
     if source.config_map_ref is not None:
-        return folder / source.config_map_ref.key
+        path = folder / source.config_map_ref.key
+        if not path.exists():
+            name, key = source.config_map_ref.name, source.config_map_ref.key
+            raise BadMarketDataError(
+                f"candles.configMapRef: there is no ConfigMap {name} here, or it has no key {key}: "
+                f"kubectl create configmap {name} --from-file={key}=FILE"
+            )
+        return path
     assert source.volume is not None  # noqa: S101 - exactly one is set
     path = folder / source.volume.path
     if ".." in path.parts:
