@@ -46,7 +46,10 @@ def up() -> None:
     release.install(kubectl, built, *settings)
     release.trade(kubectl)
     sys.stdout.write(kubectl("get", "gridbots,exchangeconnectors", "-n", "default").stdout)
-    sys.stdout.write(f"\nWatch it:  kubectl {' '.join(kubectl.flags)} get gridbots -w\n")
+    if kubectl.kubeconfig is None:
+        sys.stdout.write(f"\nWatch it:  kubectl {' '.join(kubectl.flags)} get gridbots -w\n")
+    else:
+        sys.stdout.write(f"\nWatch it:  export KUBECONFIG={kubectl.kubeconfig}\n           kubectl get gridbots -w\n")
 
 
 def down() -> None:

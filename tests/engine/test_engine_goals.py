@@ -27,6 +27,7 @@ def test_paused_it_bids_no_more_and_goes_on_selling() -> None:
     actions = rig.configure(goal=Goal.PAUSE)
     assert cancelled(actions) == [rig.entry(990), rig.entry(980)]
     assert (phase(rig), rig.live(SELL)) == (Phase.PAUSED, [1010])
+    assert [one.message for one in rig.engine.view().gate] == ["spec.state is Paused"]
     rig.fill(rig.entry(990), 3)
     assert placed(rig.report(rig.entry(990), OrderState.CANCELLED, 3)) == [(SELL, 1000, 3)]
     assert placed(rig.price(1060)) == []

@@ -100,6 +100,17 @@ def test_nothing_is_known_of_the_breaker_of_a_bot_that_has_never_told() -> None:
     assert (said["EntriesAllowed"].status, said["EntriesAllowed"].reason) == ("False", "JournalUnreachable")
 
 
+def test_what_holds_entries_back_is_said_in_full_and_once() -> None:
+    raw = gridbot()
+    gate = [
+        bot_pb2.GateReason(reason="BreakerOpen", message="drawdown"),
+        bot_pb2.GateReason(reason="Goal", message="spec.state is Paused"),
+    ]
+    o = observe(raw, live_pod(raw), report=report(gate=gate))
+    held = verdicts(o, plan(o))["EntriesAllowed"]
+    assert (held.reason, held.message) == ("BreakerOpen", "drawdown; Goal: spec.state is Paused")
+
+
 def test_probes_go_with_the_process_that_they_spoke_of() -> None:
     raw = gridbot()
     pod = live_pod(raw)

@@ -15,7 +15,7 @@ from opensqt.connector.venue import Failure, NewOrder, Position, VenueError, Ven
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy
 from opensqt.journal.embedded import EmbeddedPostgres
-from opensqt.runtime import feeds, reconciliation, translation
+from opensqt.runtime import clock, feeds, reconciliation
 from tests.runtime.harness import PATIENCE, bot, connector, environment, until
 from tests.runtime.simulated_venue import SimulatedVenue
 
@@ -130,7 +130,7 @@ async def test_complaint_4_a_lost_message_without_a_gap_is_found_by_comparing(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "EVERY", 0.2)
-    monkeypatch.setattr(translation, "STREAM_TIME", 0)
+    monkeypatch.setattr(clock, "STREAM_SECONDS", 0)
     venue = SimulatedVenue("40000")
     async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
         await running.orders_known(2)

@@ -187,6 +187,25 @@ def test_the_clock_follows_the_exchange_and_never_goes_back() -> None:
     assert frozen.now() == 5
 
 
+def test_what_a_stream_must_have_told_by_now_is_a_matter_of_real_time_in_a_market_that_plays_fast_too() -> None:
+    real, market = 100.0, 1_000_000_000
+    clock = MarketClock(lambda: real)
+    assert clock.told_by() == 0
+    clock.saw(market)
+    assert clock.told_by() == market - 2_500_000
+    for _ in range(200):  # 600 times as fast, for 20 s
+        real += 0.1
+        market += 60_000_000
+        clock.saw(market)
+    assert market - 3 * 600_000_000 < clock.told_by() <= market - 2.5 * 600_000_000
+    real += 10  # silence
+    assert clock.told_by() == clock.now() - 2_500_000
+    frozen = frozen_clock()
+    for market in (10_000_000, 20_000_000):
+        frozen.saw(market)
+    assert frozen.told_by() == 17_500_000
+
+
 @pytest.mark.parametrize(
     ("currency", "fee", "money"),
     [("USDT", "0.04", "0.04"), ("BTC", "0.000001", "0.04"), ("BNB", "0.0001", "0.04"), ("USDT", "-0.01", "-0.01")],

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from opensqt.engine.config import EngineConfig
+from opensqt.engine.events import Goal
 from opensqt.engine.gate import Closed, Gate
 from opensqt.engine.market import Market
 from opensqt.engine.state import State
@@ -39,7 +40,7 @@ def _message(state: State, market: Market, closed: Closed) -> str:
         Closed.PRICE_SUSPECTED: lambda: f"the price {market.from_ticks(state.suspect)} is not confirmed yet",
         Closed.MONITOR_BLIND: lambda: state.monitor_blind,
         Closed.WAITING_FOR_CANDLES: lambda: f"spec.grid.spacing.atr: {state.candles_missing}",
-        Closed.GOAL: lambda: f"the goal is {state.goal}",
+        Closed.GOAL: lambda: _goal(state),
         Closed.REFUSED: lambda: state.refusal_message,
         Closed.UNSAFE: lambda: "; ".join(f"{finding.reason}: {finding.message}" for finding in state.findings),
         Closed.POSITION_REFUSED: lambda: state.found_refused or "a position of others is being taken over",
@@ -54,6 +55,16 @@ def _message(state: State, market: Market, closed: Closed) -> str:
         ),
     }
     return messages[closed]() if closed in messages else ""
+
+
+def _goal(state: State) -> str:
+    if state.goal is not state.wanted:
+        return state.barriers.message
+    if state.goal is Goal.PAUSE:
+        return "spec.state is Paused"
+    return (
+        "the bot is being deleted" if state.goal is Goal.CLOSE else "spec.state is Stopped, or the bot is being deleted"
+    )
 
 
 def monitor_view(state: State, config: EngineConfig | None) -> MonitorView:

@@ -176,7 +176,7 @@ class Execution:
         return [*told, OrderNotFound(self._clock.now(), client_id, confirmed=True)]
 
     def _fills(self, fills: Sequence[VenueFill]) -> list[Event]:
-        return [self._translation.fill(fill, asked_at=self._clock.now()) for fill in fills]
+        return [self._translation.fill(fill, told_by=self._clock.told_by()) for fill in fills]
 
     def _look_up_failed(self, client_id: str, error: VenueError) -> Event:
         retry_at = self._retry_at(client_id, error.failure)

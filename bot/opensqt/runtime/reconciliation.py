@@ -118,11 +118,11 @@ class Reconciliation:
             self._dispatch([LookUp(client_id) for client_id in different])
 
     async def _compare_trades(self) -> None:
-        until = self._clock.now()
+        until, told_by = self._clock.now(), self._clock.told_by()
         fills = await self._client.fills(self._translation.market.symbol, self._prefix, self._since)
         for fill in fills:
             if fill.trade_id not in self._told:
-                self._put(self._translation.fill(fill, asked_at=until))
+                self._put(self._translation.fill(fill, told_by=told_by))
         self._told = {fill.trade_id for fill in fills}
         self._since = max(self._since, until - OVERLAP_US)
 

@@ -33,9 +33,6 @@ from opensqt.engine.market import Market, to_money
 
 log = structlog.get_logger(__name__)
 
-STREAM_TIME = 2_500_000
-"""Microseconds that a stream has to tell of a fill before it counts as missed."""
-
 
 def market_of(rules: SymbolRules) -> Market:
     """The rules in integers; what the exchange demands or takes is rounded up."""
@@ -98,8 +95,8 @@ class Translation:
             lots=self._signed_lots(payment.quantity or Decimal(0)),
         )
 
-    def fill(self, fill: VenueFill, *, asked_at: int | None = None) -> OrderFilled:
-        """`asked_at`: the market time at which it was asked for; None where a stream told of it."""
+    def fill(self, fill: VenueFill, *, told_by: int | None = None) -> OrderFilled:
+        """`told_by`: the market time up to which streams have told of all; None where a stream told of this one."""
         return OrderFilled(
             time=fill.time_us,
             client_id=fill.client_id,
@@ -109,7 +106,7 @@ class Translation:
             fee=to_money(self._fee_in_quote(fill)),
             maker=fill.maker,
             taken=self._taken(fill),
-            found=asked_at is not None and fill.time_us + STREAM_TIME <= asked_at,
+            found=told_by is not None and fill.time_us <= told_by,
         )
 
     def _taken(self, fill: VenueFill) -> int:

@@ -139,7 +139,8 @@ def entries_allowed(o: Observation) -> Verdict:
         return false(o.report.reason or "Starting", o.report.message)
     if not gate:
         return true("GateOpen")
-    return false(gate[0].reason, "; ".join(f"{one.reason}: {one.message}" for one in gate))
+    first, *others = gate
+    return false(first.reason, "; ".join([first.message, *(f"{one.reason}: {one.message}" for one in others)]))
 
 
 def circuit_closed(o: Observation) -> Verdict:
