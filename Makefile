@@ -74,8 +74,8 @@ bench: $(VENV)/.bench ## Measure, and compare with the targets; all of them, the
 	PYTHONPATH=. python "$$benchmark" $(ARGS) || missed="$$missed $$benchmark"; done; \
 	test -z "$$missed" || { echo "missed:$$missed"; exit 1; }
 
-mutants: $(VENV)/.mutants ## Change the code in many small ways, and see which of them no test notices (takes long)
-	@tests/mutants.sh $(ARGS)
+mutants: $(VENV)/.mutants ## Change engine and journal in many small ways, and see which of them no test notices (hours; ARGS=settlement)
+	@exec python -m tests.mutants $(ARGS)
 
 audit: $(VENV)/.dev ## Look for known vulnerabilities in what is locked
 	@for lock in run bot operator dev; do pip-audit --disable-pip --require-hashes -r requirements/$$lock.txt || exit 1; done

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import itertools
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -20,12 +21,17 @@ settings.register_profile("patient", settings(deadline=None, suppress_health_che
 settings.load_profile("patient")  # the machine may be busy: no test is judged by how long its examples take
 
 CANDLES = Path(__file__).parents[2] / "shared" / "data"
+POSTGRES_FOLDER = "OPENSQT_TEST_POSTGRES"
+"""The environment's word for the folder of a server that runs already, for all processes that test at a time."""
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """One server a worker, in a thread of its own: it outlives the event loops of the tests."""
+    if folder := os.environ.get(POSTGRES_FOLDER):
+        yield EmbeddedPostgres(Path(folder))
+        return
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"})
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="postgres")
@@ -43,7 +49,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
 @pytest_asyncio.fixture
 async def postgres_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
     """The DSN of an empty database of the test's own, which its role owns."""
-    name = f"test_{next(_numbers)}"
+    name = f"test_{os.getpid()}_{next(_numbers)}"
     superuser = await asyncpg.connect(postgres_server.dsn_of("postgres", "postgres"))
     try:
         await superuser.execute(f"CREATE DATABASE {name} OWNER opensqt")

@@ -249,6 +249,13 @@ def test_an_exit_of_a_later_cycle_begins_that_cycle() -> None:
     assert parsed(rig.places[rig.exit(1010)]) == OrderKey(Leg.EXIT, number, 1, 1)
 
 
+def test_what_one_leg_has_sent_does_not_make_the_other_begin_again() -> None:
+    rig = trading()
+    number = number_of(rig, 1000)
+    tick(rig, sell(1010, 3, slot=number, attempt=2))
+    assert next_key(rig, Leg.ENTRY, 1000) == OrderKey(Leg.ENTRY, number, 0, 1)
+
+
 def test_that_the_exchange_denies_it_at_once_is_not_believed() -> None:
     rig, strange = trading(), buy(850, 12, slot=90)
     tick(rig, strange)

@@ -37,6 +37,15 @@ def test_losing_exits_in_a_row_open_it() -> None:
     assert (breaker.open, breaker.reason, breaker.trips) == (True, "ConsecutiveLosses", 1)
 
 
+def test_an_exit_that_wins_nothing_is_no_loss() -> None:
+    rig = trading()
+    lose(rig)
+    rig.fill(rig.entry(1000))
+    rig.opened(*rig.engine.live_orders())
+    rig.fill(rig.exit(1010), fee=money(1))
+    assert rig.engine.view().consecutive_losses == 0
+
+
 def test_an_exit_is_judged_as_a_whole() -> None:
     """Three fills of one exit are one loss."""
     rig = trading()
@@ -140,6 +149,10 @@ def test_it_closes_by_itself_after_the_cooldown() -> None:
     assert placed(rig.wait(59 * SECOND)) == []
     assert [price for _, price, _ in placed(rig.wait(SECOND))] == [1000, 990, 980]
     assert rig.engine.view().consecutive_losses == 0
+    breaker = rig.engine.view().breaker
+    assert (breaker.open, breaker.reason, breaker.message, breaker.opened_at) == (False, "", "", 0)
+    lose(rig)
+    assert (rig.engine.view().breaker.open, rig.engine.view().breaker.trips) == (True, 2)
 
 
 def test_without_a_cooldown_only_another_token_closes_it() -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from opensqt.engine.actions import Notify, OrderSide, Place, TimeInForce
-from opensqt.engine.events import Configured, Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
+from opensqt.engine.events import Configured, FeedChanged, Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
 from opensqt.engine.view import Phase
 from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, of_kind, placed, trading
 
@@ -110,6 +110,25 @@ def test_closing_goes_on_after_a_failure(remedy: Remedy) -> None:
     rig, place = closing()
     rig.feed(PlaceFailed(rig.now, place.client_id, remedy, ""))
     assert placed(rig.wait(20 * SECOND)) == [(SELL, None, 10)]
+
+
+def test_while_nothing_may_be_sent_closing_waits() -> None:
+    rig = holding()
+    rig.feed(FeedChanged(rig.now, "orders", healthy=False, message="gone"))
+    rig.configure(goal=Goal.CLOSE)
+    for client_id in rig.engine.live_orders():
+        rig.report(client_id, OrderState.CANCELLED)
+    assert placed(rig.wait(60 * SECOND)) == []
+    rig.feed(FeedChanged(rig.now, "orders", healthy=True))
+    assert [order.place.price for order in rig.engine.orders()] == [None]
+
+
+def test_while_nothing_may_be_sent_a_closing_order_is_not_sent_again() -> None:
+    rig, place = closing()
+    rig.feed(PlaceFailed(rig.now, place.client_id, Remedy.BACK_OFF, "", rig.now + SECOND))
+    rig.feed(FeedChanged(rig.now, "price", healthy=False, message="gone"))
+    assert placed(rig.wait(60 * SECOND)) == []
+    assert of_kind(Place, rig.feed(FeedChanged(rig.now, "price", healthy=True))) == [place]
 
 
 def test_a_closing_order_that_never_arrived_goes_under_its_own_id() -> None:

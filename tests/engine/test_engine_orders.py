@@ -344,6 +344,21 @@ def test_the_venue_ending_an_order_by_itself_is_not_answered_in_a_rush() -> None
     assert 5 < times < 20
 
 
+def test_its_pauses_grow_to_a_minute_and_begin_anew_when_something_worked() -> None:
+    rig = trading()
+    for pause in (500_000, *(2**number * SECOND for number in range(6)), 60 * SECOND, 60 * SECOND):
+        rig.report(rig.entry(1000), OrderState.CANCELLED)
+        assert (BUY, 1000, 10) not in placed(rig.wait(pause - 1))
+        assert (BUY, 1000, 10) in placed(rig.wait(1))
+        rig.settle()
+    rig.fill(rig.entry(1000), 4)
+    rig.report(rig.entry(1000), OrderState.CANCELLED, 4)
+    rig.settle()
+    rig.report(rig.exit(1010), OrderState.CANCELLED)
+    assert placed(rig.wait(500_000 - 1)) == []
+    assert placed(rig.wait(1)) == [(SELL, 1010, 4)]
+
+
 def test_any_answer_in_any_state_is_survived() -> None:
     """Every kind of news, twice, to every order of a busy grid."""
     rig = trading()

@@ -108,6 +108,8 @@ def test_a_close_sells_the_whole_lots_that_dust_makes_up() -> None:
     rig.fill(closing.client_id, price=990)
     view = rig.engine.view()
     assert (view.position, view.dust) == (0, total - 28 * DUST)
+    left = rig.engine._state.slots.closing.holding
+    assert (left.lots, left.dust) == (0, total - 28 * DUST), "levels keep what has been sold"
     assert rig.engine.wound_down
 
 

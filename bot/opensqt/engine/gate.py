@@ -139,7 +139,7 @@ class Gate:
         yield from self._unwelcome()
 
     def any_order(self) -> Closed | None:
-        """For every order."""
+        """For every order; the one that closes the position asks for nothing else."""
         return next(self._for_all_orders(), None)
 
     def entries(self) -> Closed | None:
@@ -213,10 +213,6 @@ class Gate:
         if self._outside_band(side.exit, price, lots):
             return Closed.OUTSIDE_PRICE_BAND
         return Closed.MAX_OPEN_ORDERS if exposure.orders >= self.config.max_open_orders else None
-
-    def closing(self) -> Closed | None:
-        """For the order that closes the position."""
-        return self.any_order() or (None if self.state.goal is Goal.CLOSE else Closed.GOAL)
 
     def allowed_price(self, side: OrderSide, price: int, lots: int) -> int:
         """This price (ticks), or that of the limit where the order would trade farther beyond the market: a better one.

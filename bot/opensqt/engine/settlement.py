@@ -66,7 +66,7 @@ def gather_dust(turn: Turn) -> None:
     """Puts the dust of all levels together, where none holds a whole lot any more."""
     slots = turn.state.slots
     for slot in slots.levels():
-        if slot.holding.dust and not slot.held:
+        if not slot.held:
             slots.closing.holding.take(slot.holding)
 
 
@@ -114,4 +114,3 @@ def offset(turn: Turn) -> None:
         for short in slots.held(Side.SHORT):
             if lots := min(long.held, short.held):
                 state.ledger.offset(long.holding, short.holding, lots, turn.market.notional(state.last_price, lots))
-                turn.changed = True

@@ -48,13 +48,13 @@ def _resend(turn: Turn, gate: Gate) -> None:
         if order.stage is Stage.WAITING and turn.now >= order.due:
             if order.lots > abs(_to_close(turn)):
                 withdraw(turn, order)
-            elif gate.closing() is None:
+            elif gate.any_order() is None:
                 send(turn, order)
 
 
 def _close(turn: Turn, gate: Gate) -> None:
     state, slot, lots = turn.state, turn.state.slots.closing, _to_close(turn)
-    if not lots or state.orders.live or turn.now < slot.not_before or gate.closing():
+    if not lots or state.orders.live or turn.now < slot.not_before or gate.any_order():
         return
     order = Order(
         client_id=client_id(turn.bot_uid, Leg.EXIT, CLOSING, slot.cycle, slot.exits),
