@@ -112,7 +112,7 @@ def copy_tree(copy: Path, part: Part, modules: list[str]) -> None:
 async def mutate(copy: Path, part: Part) -> None:
     """Runs mutmut, with one PostgreSQL for all its forks where the tests want one."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [Path(sys.executable).with_name("mutmut"), "run", "--max-children", "2"]
+    command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", "2"]
     with tempfile.TemporaryDirectory(prefix="opensqt-") as folder:
         server = EmbeddedPostgres(Path(folder), settings={"fsync": "off"})
         if part.postgres:
