@@ -16,9 +16,9 @@ from tests.venues.server import Face
 BALANCE = Decimal(1_000_000)
 SPACING = Decimal("0.002")
 """The narrowest grid's step, as a share of the price."""
-PACE = 0.04
-"""Standard deviation of a move, in steps of that grid: at 50 moves a second a step is crossed in ten seconds or so."""
-PULL = 0.0002
+PACE = 0.07
+"""Standard deviation of a move, in steps of that grid: at 50 moves a second a step is crossed in four seconds or so."""
+PULL = 0.0006
 """What of the way back to the middle is gone at each move: the price stays within a few steps of it."""
 FORGET_SECONDS = 10.0
 REMEMBERED = 20_000

@@ -61,7 +61,9 @@ class Fills:
     async def convert(self, symbol: str, market: Json, trades: Iterable[Json]) -> list[VenueFill]:
         """ccxt's trades with their client ids, which some exchanges leave out; oldest first."""
         chosen = [trade for trade in trades if self._counts(trade)]
-        ids = await asyncio.gather(*(self._client_id(symbol, market, trade) for trade in chosen))
+        ids = [self._known(trade) for trade in chosen]
+        if not all(ids):
+            ids = await asyncio.gather(*(self._client_id(symbol, market, trade) for trade in chosen))
         return _sorted(
             convert.fill_of(trade, market, client_id, self._dialect)
             for trade, client_id in zip(chosen, ids, strict=True)
@@ -82,9 +84,13 @@ class Fills:
         middle = (start + end) // 2
         return [*await self._between(symbol, start, middle), *await self._between(symbol, middle, end)]
 
+    def _known(self, trade: Json) -> str:
+        """Empty where somebody must be asked."""
+        told = self._dialect.trade_client_id(trade.get("info") or {})
+        return told or self._client_ids.get(str(trade.get("order") or ""), "")
+
     async def _client_id(self, symbol: str, market: Json, trade: Json) -> str:
-        venue_id = str(trade.get("order") or "")
-        told = self._dialect.trade_client_id(trade.get("info") or {}) or self._client_ids.get(venue_id, "")
+        venue_id, told = str(trade.get("order") or ""), self._known(trade)
         if told or not venue_id:
             return told
         try:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -19,12 +19,18 @@ from opensqt.engine.events import OrderState, Remedy
 log = structlog.get_logger(__name__)
 
 Placed = VenueOrder | Failure
+Result = TypeVar("Result")
 
 CANCEL_LOOKS = 4
 CANCEL_PAUSE = 0.15
 """How often, and how many seconds apart at first, an order is looked at until an accepted cancel has taken effect."""
 _SENT_LIMIT = 20_000
 _LOST = "the exchange's answer does not mention this order: look it up"
+
+
+async def together(calls: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """The results of all, side by side; one alone needs no task of its own, which would cost two turns of the loop."""
+    return [await calls[0]] if len(calls) == 1 else list(await asyncio.gather(*calls))
 
 
 class Trading:
@@ -56,11 +62,11 @@ class Trading:
             if len(chosen) > 1 and self._dialect.profile.place_batch > 1:
                 answers = await self._place_many(chosen, priority)
             else:
-                answers = await asyncio.gather(*(self._place_one(*each, priority) for each in chosen))
+                answers = await together([self._place_one(*each, priority) for each in chosen])
             for at, answer in zip(places, answers, strict=True):
                 results[at] = answer
 
-        await asyncio.gather(*(send(priority, places) for (priority, _), places in sorted(groups.items())))
+        await together([send(priority, places) for (priority, _), places in sorted(groups.items())])
         return [result if result is not None else Failure(Remedy.LOOK_UP, _LOST) for result in results]
 
     async def cancel(self, symbol: str, market: Json, client_ids: Sequence[str]) -> list[Placed]:
@@ -72,12 +78,12 @@ class Trading:
                 Priority.CANCEL,
             )
         else:
-            answers = list(await asyncio.gather(*(self._cancel_one(symbol, client_id) for client_id in client_ids)))
-        finished = (
+            answers = await together([self._cancel_one(symbol, client_id) for client_id in client_ids])
+        finished = [
             self._cancelled(symbol, market, client_id, answer)
             for client_id, answer in zip(client_ids, answers, strict=True)
-        )
-        return list(await asyncio.gather(*finished))
+        ]
+        return await together(finished)
 
     async def _known(self, order: NewOrder) -> Failure | None:
         """Why an order must not be sent, where the exchange itself would take a client id twice."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -114,6 +115,21 @@ def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of o
                 client.__class__ = remembering_client
             return client
 
+        def filter_by_value_since_limit(  # noqa: PLR0917 - as ccxt calls it
+            self,
+            array: Any,
+            field: Any,
+            value: Any = None,
+            since: Any = None,
+            limit: Any = None,
+            key: Any = "timestamp",
+            tail: bool = False,
+        ) -> Any:
+            # ccxt's own reads all that it has kept of a stream, a thousand orders, for each message of it.
+            if tail and limit and since is None and value is not None:
+                return _newest(array, field, value, limit)
+            return super().filter_by_value_since_limit(array, field, value, since, limit, key, tail)
+
         @staticmethod
         def sum(*args: Any) -> Any:
             # ccxt's own leaves strings out, which are our numbers: its sums of fees would be zero.
@@ -121,6 +137,13 @@ def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of o
 
     Observed.__name__ = exchange.__name__
     return Observed
+
+
+def _newest(entries: Any, field: Any, value: Any, limit: int) -> list[Any]:
+    """The last `limit` entries with this value, oldest first."""
+    found = list(itertools.islice((entry for entry in reversed(entries) if entry.get(field) == value), limit))
+    found.reverse()
+    return found
 
 
 def _expiring(exchange: Any, method: str, headers: Any) -> Any:
