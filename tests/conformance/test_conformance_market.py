@@ -31,6 +31,9 @@ async def test_the_rules_are_what_the_exchange_holds_to(simulated: Subject) -> N
     assert (rules.tick_size, rules.lot_size, rules.min_quantity) == (listing.tick, listing.lot, listing.min_quantity)
     assert (rules.min_notional, rules.max_leverage) == (listing.min_notional, listing.max_leverage)
     assert (rules.maker_fee, rules.taker_fee) == (listing.maker_fee, listing.taker_fee)
+    if not simulated.spot:  # of spot some do not say it
+        assert rules.max_quantity == listing.max_quantity
+        assert simulated.name == "gate" or 0 < rules.max_market_quantity <= 120
 
 
 async def test_fees_that_the_exchange_does_not_tell_are_those_of_everybody(simulated: Subject) -> None:

@@ -29,8 +29,9 @@ from opensqt.engine.events import OrderState, Remedy
 SYMBOL = "BTC/USDT:USDT"
 READY = VenueHealth(True, "Ready", "", markets=(MarketProgress(SYMBOL, 3, 8, 77, ended=False),))
 RULES = SymbolRules(
-    SYMBOL, "BTC", "USDT", Decimal("0.1"), Decimal("0.001"), Decimal("0.001"), Decimal(5), Decimal(0), Decimal(0), 50
-)
+    SYMBOL, "BTC", "USDT", Decimal("0.1"), Decimal("0.001"), Decimal("0.001"), Decimal(5), Decimal(0), Decimal(0), 50,
+    Decimal(1000), Decimal(120),
+)  # fmt: skip
 ACCOUNT = Account("USDT", Decimal(1000), Decimal(900), Decimal(990), 5)
 POSITION = Position(SYMBOL, Decimal("-0.5"), Decimal(100), Decimal(10), 3, 5)
 

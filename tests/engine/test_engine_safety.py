@@ -9,7 +9,8 @@ from opensqt.api.gridbot import Side as GridSide
 from opensqt.api.safety import ExistingPosition
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import ClockCompared, PositionFound, PositionReported
-from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, money, told, trading
+from opensqt.engine.market import Market
+from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, money, told, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
@@ -46,6 +47,49 @@ def test_a_balance_that_carries_what_limits_allow_is_enough(changes: dict[str, A
     rig.equity(200)
     rig.price(1000)
     assert "Unsafe" not in gate(rig)
+
+
+SPOT = replace(MARKET, symbol="BTC/USDT")
+IN_BASE: dict[str, Any] = {"order_money": 0, "order_lots": 10}
+OF_EQUITY: dict[str, Any] = {"order_money": 0, "order_equity_ppm": 200_000}
+
+
+@pytest.mark.parametrize(
+    ("changes", "market", "needed"),
+    [
+        ({"leverage": 2}, MARKET, 250),
+        ({"leverage": 2} | IN_BASE, MARKET, 250),
+        ({"leverage": 1} | IN_BASE, SPOT, 500),
+        ({"leverage": 1}, SPOT, 500),
+    ],
+)
+def test_the_balance_must_carry_the_slots_that_the_spec_requires(
+    changes: dict[str, Any], market: Market, needed: int
+) -> None:
+    """Five orders of 100, or of ten lots that are worth as much at 1000."""
+    for equity, found in ((needed - 1, True), (needed, False)):
+        rig = Rig(replace(CONFIG, required_slots=5, **changes), market=market)
+        rig.equity(equity)
+        rig.price(1000)
+        assert ("spec.safety.requiredSlots" in gate(rig).get("Unsafe", "")) is found
+        rig.price(1004)
+        assert rig.live(BUY) == ([] if found else [1000, 990, 980])
+
+
+@pytest.mark.parametrize(("leverage", "market", "most"), [(1, MARKET, 5), (3, MARKET, 15), (1, SPOT, 5)])
+def test_of_a_share_of_the_equity_it_carries_as_many_whatever_it_is(leverage: int, market: Market, most: int) -> None:
+    for required, found in ((most, False), (most + 1, True)):
+        rig = Rig(replace(CONFIG, leverage=leverage, required_slots=required, **OF_EQUITY), market=market)
+        rig.equity(700)
+        rig.price(1000)
+        assert ("BalanceTooSmall" in gate(rig).get("Unsafe", "")) is found
+
+
+def test_a_quantity_counts_by_what_it_is_worth_at_the_price() -> None:
+    rig = Rig(replace(CONFIG, leverage=1, required_slots=5, order_money=0, order_lots=10))
+    rig.equity(600)
+    rig.price(1300)
+    assert "carries 4 orders of 130, 5 are needed" in gate(rig)["Unsafe"]
 
 
 def test_a_deposit_mends_it() -> None:

@@ -41,7 +41,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class SymbolRules:
-    """Quantities in base currency, never contracts; fees as fractions."""
+    """Quantities in base currency, never contracts; fees as fractions. The largest are 0 where nobody says."""
 
     symbol: str
     base: str
@@ -53,6 +53,9 @@ class SymbolRules:
     maker_fee: Decimal
     taker_fee: Decimal
     max_leverage: int
+    max_quantity: Decimal = Decimal(0)
+    """Of a limit order."""
+    max_market_quantity: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,8 @@ def symbol_rules_to_proto(rules: SymbolRules) -> pb.SymbolRules:
         maker_fee=f"{rules.maker_fee:f}",
         taker_fee=f"{rules.taker_fee:f}",
         max_leverage=rules.max_leverage,
+        max_quantity=f"{rules.max_quantity:f}",
+        max_market_quantity=f"{rules.max_market_quantity:f}",
     )
 
 
@@ -234,6 +236,8 @@ def symbol_rules_from_proto(rules: pb.SymbolRules) -> SymbolRules:
         maker_fee=_decimal(rules.maker_fee),
         taker_fee=_decimal(rules.taker_fee),
         max_leverage=rules.max_leverage,
+        max_quantity=_decimal(rules.max_quantity),
+        max_market_quantity=_decimal(rules.max_market_quantity),
     )
 
 

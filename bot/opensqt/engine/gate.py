@@ -36,6 +36,7 @@ class Closed(StrEnum):
     OUTSIDE_WINDOW = "OutsideWindow"
     OUTSIDE_PRICE_BAND = "OutsidePriceBand"
     TOO_SMALL = "TooSmall"
+    TOO_LARGE = "TooLarge"
     MAX_OPEN_ORDERS = "maxOpenOrders"
     MAX_POSITION = "maxPosition"
     MAX_NOTIONAL = "maxNotional"
@@ -198,6 +199,8 @@ class Gate:
         money = self.market.notional(price, lots)
         if lots < max(1, self.market.min_quantity) or money < self.market.min_notional:
             return Closed.TOO_SMALL
+        if lots > self.market.at_most(lots):
+            return Closed.TOO_LARGE
         if self._outside_band(side.entry, price, lots):
             return Closed.OUTSIDE_PRICE_BAND
         return self.too_much(exposure, side, orders=1, lots=lots, money=money)

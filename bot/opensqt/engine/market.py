@@ -23,8 +23,8 @@ def from_money(money: int) -> Decimal:
 class Market:
     """The exchange's rules for one symbol.
 
-    `min_quantity` is in lots, `min_notional` in money, fees are parts per 10^6 of the notional. It is kept in the log,
-    with `Started`: a new field needs a default.
+    Quantities are in lots, `min_notional` in money, fees are parts per 10^6 of the notional; what is largest is 0 where
+    the exchange does not say. It is kept in the log, with `Started`: a new field needs a default.
     """
 
     symbol: str
@@ -34,6 +34,10 @@ class Market:
     min_notional: int
     maker_fee_ppm: int
     taker_fee_ppm: int
+    max_quantity: int = 0
+    """Of a limit order."""
+    max_market_quantity: int = 0
+    max_leverage: int = 0
     tick_value: int = field(init=False, repr=False)
     """Money that one lot costs at a price of one tick."""
 
@@ -49,6 +53,11 @@ class Market:
     def units(self) -> list[str]:
         """What the log's integers stand for: it can be read on only while these stay the same."""
         return [self.symbol, f"{self.tick_size.normalize():f}", f"{self.lot_size.normalize():f}"]
+
+    def at_most(self, lots: int, *, market_order: bool = False) -> int:
+        """As many of these lots as one order may have."""
+        most = (market_order and self.max_market_quantity) or self.max_quantity
+        return min(lots, most) if most else lots
 
     def notional(self, price: int, lots: int) -> int:
         """Money for `lots` at `price` ticks."""

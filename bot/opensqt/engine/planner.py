@@ -147,7 +147,7 @@ class Planner:
             closed = self._gate.exit(self._now, slot.side, self._exit_price(slot), slot.held)
             if closed is None:
                 self._gather_dust(slot)
-                self._place(slot, Leg.EXIT, self._exit_price(slot), slot.held)
+                self._place(slot, Leg.EXIT, self._exit_price(slot), self._turn.market.at_most(slot.held))
             elif closed is not Closed.MAX_OPEN_ORDERS or not self._make_room_for_exit(slot):
                 break
 
@@ -244,7 +244,7 @@ class Planner:
             return True
         if closed not in ROOM:
             self._note_price(closed, price)
-            return closed in {Closed.TOO_SMALL, Closed.OUTSIDE_PRICE_BAND}
+            return closed in {Closed.TOO_SMALL, Closed.TOO_LARGE, Closed.OUTSIDE_PRICE_BAND}
         self._limit = self._limit or closed
         for order in farther:
             closed = self._gate.entry(self._later, side, price, lots)

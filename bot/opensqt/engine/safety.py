@@ -34,6 +34,7 @@ def findings(config: EngineConfig, market: Market, equity: int, clock_skew: int,
         _balance(equity),
         _slots(config, equity, entry) if equity > 0 else None,
         _limits(config, market, entry),
+        _leverage(config, market),
         _clock(config, clock_skew),
     ]
     return [finding for finding in found if finding is not None]
@@ -87,6 +88,17 @@ def _limits(config: EngineConfig, market: Market, entry: Entry) -> Finding | Non
     return Finding(
         "LimitsAllowNothing", f"spec.riskLimits.{field} {limit} is below a single order: raise it, or lower spec.order"
     )
+
+
+def _leverage(config: EngineConfig, market: Market) -> Finding | None:
+    """The exchange's own cap may have been lowered since the spec was written."""
+    if config.leverage > config.max_leverage:
+        limit, mend = f"spec.riskLimits.maxLeverage {config.max_leverage}", "lower it, or raise that limit"
+    elif 0 < market.max_leverage < config.leverage:
+        limit, mend = f"the exchange's {market.max_leverage} for {market.symbol}", "lower it"
+    else:
+        return None
+    return Finding("LeverageTooHigh", f"spec.leverage {config.leverage} is above {limit}: {mend}")
 
 
 def _clock(config: EngineConfig, skew: int) -> Finding | None:

@@ -94,12 +94,13 @@ def _refusal(turn: Turn, config: EngineConfig, layout: Layout) -> tuple[str, str
         )
     price = turn.state.last_price
     cycles = [cycle for side in config.sides for cycle in Ladder(side, layout, config).cycles(price)]
-    return _too_small(turn, config, cycles) or _unprofitable(market, config, cycles) or ("", "")
+    entries = [entry for entry, _ in cycles]
+    size = _too_small(turn, config, entries) or _too_large(turn, config, entries)
+    return size or _unprofitable(market, config, cycles) or ("", "")
 
 
-def _too_small(turn: Turn, config: EngineConfig, cycles: Cycles) -> tuple[str, str] | None:
+def _too_small(turn: Turn, config: EngineConfig, prices: Sequence[int]) -> tuple[str, str] | None:
     state, market = turn.state, turn.market
-    prices = [entry for entry, _ in cycles]
     if not state.sizing.size and config.order_equity_ppm:
         return None  # the equity is not known yet
     if all(sizing.lots_at(state, market, config, price) >= _smallest(market, price) for price in prices):
@@ -115,6 +116,26 @@ def _too_small(turn: Turn, config: EngineConfig, cycles: Cycles) -> tuple[str, s
         least = f"spec.order.quoteSize must be at least {from_money(worth):f}"
     return Refusal.ORDER_TOO_SMALL, (
         f"orders are too small for {market.symbol}: with levels up to {market.from_ticks(dearest)} {least}"
+    )
+
+
+def _too_large(turn: Turn, config: EngineConfig, prices: Sequence[int]) -> tuple[str, str] | None:
+    """Cheap levels have the largest orders."""
+    state, market = turn.state, turn.market
+    cheapest = min(prices, default=0)
+    most = market.max_quantity
+    if not most or not cheapest or sizing.lots_at(state, market, config, cheapest) <= most:
+        return None
+    worth = market.notional(cheapest, most)
+    if sizing.in_base(config):
+        limit = f"spec.order.baseSize must be at most {_plain(market.from_lots(most))}"
+    elif config.order_equity_ppm:
+        limit = f"spec.order.equityPercent must be at most {_percent(worth * PPM // max(1, state.equity or 0))}"
+    else:
+        limit = f"spec.order.quoteSize must be at most {from_money(worth):f}"
+    return Refusal.ORDER_TOO_LARGE, (
+        f"orders are too large for {market.symbol}, which takes {_plain(market.from_lots(most))} at once: with levels "
+        f"down to {market.from_ticks(cheapest)} {limit}"
     )
 
 

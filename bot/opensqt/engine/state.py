@@ -47,6 +47,7 @@ class Refusal(StrEnum):
     SPACING_TOO_SMALL = "SpacingTooSmall"
     BOUNDS_TOO_NARROW = "BoundsTooNarrow"
     ORDER_TOO_SMALL = "OrderTooSmall"
+    ORDER_TOO_LARGE = "OrderTooLarge"
     UNPROFITABLE = "Unprofitable"
 
 

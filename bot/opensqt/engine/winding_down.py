@@ -62,7 +62,7 @@ def _close(turn: Turn, gate: Gate) -> None:
         leg=Leg.EXIT,
         side=Side.of(lots).exit,
         price=None,
-        lots=abs(lots),
+        lots=turn.market.at_most(abs(lots), market_order=True),
         time_in_force=TimeInForce.IOC,
         may_open=turn.market.spot,
     )

@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 def market_of(rules: SymbolRules) -> Market:
-    """The rules in integers; what the exchange demands or takes is rounded up."""
+    """The rules in integers; what the exchange demands or takes is rounded up, what it allows is rounded down."""
     return Market(
         symbol=rules.symbol,
         tick_size=rules.tick_size,
@@ -44,6 +44,9 @@ def market_of(rules: SymbolRules) -> Market:
         min_notional=to_money(rules.min_notional),
         maker_fee_ppm=_ceiling(rules.maker_fee * PPM),
         taker_fee_ppm=_ceiling(rules.taker_fee * PPM),
+        max_quantity=int(rules.max_quantity / rules.lot_size),
+        max_market_quantity=int(rules.max_market_quantity / rules.lot_size),
+        max_leverage=rules.max_leverage,
     )
 
 

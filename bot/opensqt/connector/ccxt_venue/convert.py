@@ -47,7 +47,7 @@ def plain(value: Decimal) -> str:
 
 
 def rules(market: Mapping[str, Any]) -> SymbolRules:
-    """`max_leverage` is 0 where the exchange does not say it with the market."""
+    """Of what is largest, 0 where the exchange does not say it with the market."""
     size = contract_size(market)
     limits = market["limits"]
     lot = Decimal(str(market["precision"]["amount"])) * size
@@ -62,7 +62,17 @@ def rules(market: Mapping[str, Any]) -> SymbolRules:
         maker_fee=decimal(market.get("maker")),
         taker_fee=decimal(market.get("taker")),
         max_leverage=1 if market.get("spot") else int(decimal((limits.get("leverage") or {}).get("max"))),
+        max_quantity=_largest(market, "amount", ("maxOrderQty",)) * size,
+        max_market_quantity=_largest(market, "market", ("maxMarketOrderQty", "maxMktOrderQty", "maxMktSz")) * size,
     )
+
+
+def _largest(market: Mapping[str, Any], limit: str, names: tuple[str, ...]) -> Decimal:
+    """In the exchange's unit: what ccxt says, or for perpetuals the exchange itself under one of these names."""
+    info = {} if market.get("spot") else market.get("info") or {}
+    said = [(market["limits"].get(limit) or {}).get("max")]
+    said += [(info.get("lotSizeFilter") or info).get(name) for name in names]
+    return next((number for number in map(decimal, said) if number), Decimal(0))
 
 
 def fault(order: NewOrder, market: Mapping[str, Any]) -> str:

@@ -228,6 +228,8 @@ class SymbolRules(_message.Message):
     MAKER_FEE_FIELD_NUMBER: _builtins.int
     TAKER_FEE_FIELD_NUMBER: _builtins.int
     MAX_LEVERAGE_FIELD_NUMBER: _builtins.int
+    MAX_QUANTITY_FIELD_NUMBER: _builtins.int
+    MAX_MARKET_QUANTITY_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     base: _builtins.str
     quote: _builtins.str
@@ -238,6 +240,9 @@ class SymbolRules(_message.Message):
     maker_fee: _builtins.str
     taker_fee: _builtins.str
     max_leverage: _builtins.int
+    max_quantity: _builtins.str
+    """The most of one limit order, and of one market order; empty where the exchange does not say."""
+    max_market_quantity: _builtins.str
     def __init__(
         self,
         *,
@@ -251,10 +256,12 @@ class SymbolRules(_message.Message):
         maker_fee: _builtins.str = ...,
         taker_fee: _builtins.str = ...,
         max_leverage: _builtins.int = ...,
+        max_quantity: _builtins.str = ...,
+        max_market_quantity: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "lot_size", b"lot_size", "maker_fee", b"maker_fee", "max_leverage", b"max_leverage", "min_notional", b"min_notional", "min_quantity", b"min_quantity", "quote", b"quote", "symbol", b"symbol", "taker_fee", b"taker_fee", "tick_size", b"tick_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "lot_size", b"lot_size", "maker_fee", b"maker_fee", "max_leverage", b"max_leverage", "max_market_quantity", b"max_market_quantity", "max_quantity", b"max_quantity", "min_notional", b"min_notional", "min_quantity", b"min_quantity", "quote", b"quote", "symbol", b"symbol", "taker_fee", b"taker_fee", "tick_size", b"tick_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
