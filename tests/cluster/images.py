@@ -12,6 +12,7 @@ from tests.cluster.progress import progress
 ROOT = Path(__file__).parents[2]
 
 _DOCKERFILES = (("opensqt/operator", "Dockerfile.operator"), ("opensqt/bot", "Dockerfile.bot"))
+_EXCHANGES = "opensqt/exchanges"
 _BASE = "python:3.12-slim"
 _DEBIAN_BASE = "opensqt/python:bookworm"
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -37,9 +38,21 @@ def build(registry: str = "") -> Images:
     return Images(*(_build(f"{registry}/{image}".lstrip("/"), dockerfile, base) for image, dockerfile in _DOCKERFILES))
 
 
+def build_exchanges(images: Images) -> str:
+    """Build the image of the end-to-end tests: the simulated exchanges, and a connector that trades on them.
+
+    Raises:
+        BuildError: the build failed.
+    """
+    tests = ROOT / "tests"
+    return _tagged(
+        _EXCHANGES, "--build-arg", f"BOT_IMAGE={images.bot}", "-f", str(tests / "e2e/exchanges/Dockerfile"), str(tests)
+    )
+
+
 def remove() -> None:
-    """Remove both images, in all their tags."""
-    for repository, _ in _DOCKERFILES:
+    """Remove all images, in all their tags."""
+    for repository in (*(repository for repository, _ in _DOCKERFILES), _EXCHANGES):
         tags = engine.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository).stdout.split()
         if tags:
             engine.docker("image", "rm", "--force", *tags)
@@ -59,10 +72,12 @@ def _build(repository: str, dockerfile: str, base: str) -> str:
     progress(f"building {repository} on {base}")
     # The host's network and CA bundle, for the builds' pip alone: nothing of them stays in the image.
     ca = ["--network", "host", "--secret", f"id=ca,src={_CA_BUNDLE}"] if _CA_BUNDLE.exists() else []
-    built = engine.docker(
-        "buildx", "build", "--load", "--quiet", "--build-arg", f"BASE_IMAGE={base}", *ca,
-        "-f", str(ROOT / dockerfile), "-t", f"{repository}:latest", str(ROOT),
-    )  # fmt: skip
+    return _tagged(repository, "--build-arg", f"BASE_IMAGE={base}", *ca, "-f", str(ROOT / dockerfile), str(ROOT))
+
+
+def _tagged(repository: str, *how: str) -> str:
+    """What `docker build` makes, named by its content."""
+    built = engine.docker("buildx", "build", "--load", "--quiet", "-t", f"{repository}:latest", *how)
     name = f"{repository}:{built.stdout.strip().removeprefix('sha256:')[:12]}"
     engine.docker("tag", f"{repository}:latest", name)
     return name

@@ -28,6 +28,8 @@ class Cluster:
 
     kubectl: Kubectl
     images: Images
+    exchanges: str
+    """The image of the simulated exchanges."""
     node: str = f"{NAME}-control-plane"
 
 
@@ -64,17 +66,18 @@ def _make(session: str) -> Cluster:
         built = building.result()
     # What a session left that was killed.
     kubectl("delete", "namespaces", "-l", TEST_LABEL, "--wait=false")
-    kind.load(NAME, built.operator, built.bot)
+    exchanges = images.build_exchanges(built)
+    kind.load(NAME, built.operator, built.bot, exchanges)
     release.install(kubectl, built, "journal.postgres.persistence.enabled=false")
-    _MADE.write_text(f"{session} {built.operator} {built.bot}")
-    return Cluster(kubectl, built)
+    _MADE.write_text(f"{session} {built.operator} {built.bot} {exchanges}")
+    return Cluster(kubectl, built, exchanges)
 
 
 def _made_by(session: str) -> Cluster | None:
     if not _MADE.exists():
         return None
-    by, operator, bot = _MADE.read_text().split()
-    return Cluster(Kubectl(kind.kubeconfig(NAME)), Images(operator, bot)) if by == session else None
+    by, operator, bot, exchanges = _MADE.read_text().split()
+    return Cluster(Kubectl(kind.kubeconfig(NAME)), Images(operator, bot), exchanges) if by == session else None
 
 
 @contextmanager

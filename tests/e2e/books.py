@@ -75,6 +75,16 @@ async def database(kubectl: Kubectl, namespace: str = NAMESPACE) -> AsyncIterato
         await forward.wait()
 
 
+async def journal(kubectl: Kubectl, bot_uid: str) -> tuple[set[str], list[tuple[str, str, int, int]]]:
+    """The client ids that one bot's journal has committed, and its fills: trade, client id, ticks, lots."""
+    async with database(kubectl) as connection:
+        intended = await connection.fetch("SELECT client_id FROM opensqt.orders WHERE bot_uid = $1", bot_uid)
+        booked = await connection.fetch(
+            "SELECT trade_id, client_id, price, lots FROM opensqt.fills WHERE bot_uid = $1", bot_uid
+        )
+    return {row["client_id"] for row in intended}, [tuple(row) for row in booked]
+
+
 async def read(kubectl: Kubectl, bot_uid: str, connector_uid: str, *, namespace: str = NAMESPACE) -> Books:
     """Both sides of one bot's books, from the PostgreSQL in `namespace`."""
     async with database(kubectl, namespace) as connection:

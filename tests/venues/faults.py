@@ -76,6 +76,10 @@ class Faults:
     def next(self, *faults: Fault) -> None:
         self._requests += faults
 
+    def __len__(self) -> int:
+        """Requests that are still to fail."""
+        return len(self._requests)
+
     def take(self, operation: Operation) -> Fault | None:
         fault = next((fault for fault in self._requests if fault.operation is operation), None)
         if fault is not None:
