@@ -32,7 +32,7 @@ class Part:
     modules: list[str]
     tests: list[str]
     too_slow: list[str] = field(default_factory=list)
-    """Beginnings of the names of tests that take seconds: a mutant that survives meets all tests that reach it."""
+    """Files, and beginnings of names of tests, that take seconds: a mutant that survives meets all that reach it."""
     postgres: bool = False
 
 
@@ -82,7 +82,7 @@ PARTS = {
 def settings(part: Part, modules: list[str]) -> str:
     """mutmut's, as a part of pyproject.toml."""
     # Without the two plugins that collect garbage after each session a mutant takes a fifth of the time.
-    plugins = ["cacheprovider", "xdist", "timeout", "unraisableexception", "threadexception"]
+    plugins = ["cacheprovider", "xdist", "timeout", "unraisableexception", "threadexception", "tests.cluster.fixtures"]
     arguments = ["-q", *(word for plugin in plugins for word in ("-p", f"no:{plugin}"))]
     values = {
         "source_paths": ["src"],
@@ -92,7 +92,10 @@ def settings(part: Part, modules: list[str]) -> str:
         "timeout_multiplier": 3.0,
         "track_dependencies": False,
         "use_git_change_detection": False,
-        "pytest_add_cli_args": [*arguments, *(f"--deselect={name}" for name in part.too_slow)],
+        "pytest_add_cli_args": [
+            *arguments,
+            *(f"--{'deselect' if '::' in name else 'ignore'}={name}" for name in part.too_slow),
+        ],
         "pytest_add_cli_args_test_selection": part.tests,
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]

@@ -6,6 +6,7 @@ from opensqt.engine.actions import OrderSide
 from opensqt.engine.client_id import Leg, client_id, parse
 from opensqt.engine.events import (
     CancelFailed,
+    Goal,
     LookUpFailed,
     OrderFilled,
     OrderNotFound,
@@ -72,6 +73,31 @@ def test_what_an_exit_leaves_as_dust_goes_with_the_next_cycle() -> None:
     rig.report(rig.exit(1010), OrderState.CANCELLED, 8)
     assert rig.slot(1000).held == 2
     assert placed(rig.fill(rig.entry(1000))) == [(SELL, 1010, 10)]
+
+
+def test_dust_of_a_level_of_the_grid_stays_there() -> None:
+    rig = trading(market=replace(MARKET, min_quantity=3))
+    rig.fill(rig.entry(990), 2)
+    rig.configure(goal=Goal.PAUSE)
+    rig.report(rig.entry(990), OrderState.CANCELLED, 2)
+    assert placed(rig.fill(rig.entry(1000))) == [(SELL, 1010, 10)]
+
+
+def test_dust_whose_order_may_still_be_filled_stays_with_it() -> None:
+    rig = trading(market=replace(MARKET, min_quantity=3))
+    rig.fill(rig.entry(990), 2)
+    rig.configure(step=20)
+    assert placed(rig.fill(rig.entry(1000))) == [(SELL, 1010, 10)]
+    assert rig.slot(990).held == 2
+
+
+def test_dust_goes_with_an_exit_at_its_own_price() -> None:
+    rig = trading(market=replace(MARKET, min_quantity=3))
+    rig.fill(rig.entry(990), 2)
+    rig.configure(step=20)
+    rig.settle()
+    rig.fill(rig.entry(980))
+    assert rig.places[rig.exit(1000)].lots == 10 + 2
 
 
 # --- fills and reports that do not fit together ---

@@ -41,9 +41,10 @@ def test_leverage_counts_against_the_equity_as_soon_as_that_is_known() -> None:
     assert limit(rig, "maxLeverage").reached
 
 
-def test_a_limit_that_is_lowered_withdraws_the_farthest_entries() -> None:
+@pytest.mark.parametrize("changes", [{"max_position": 15}, {"max_notional": money(150)}, {"max_open_orders": 1}])
+def test_a_limit_that_is_lowered_withdraws_the_farthest_entries(changes: dict[str, Any]) -> None:
     rig = trading()
-    actions = rig.configure(max_position=15)
+    actions = rig.configure(**changes)
     assert cancelled(actions) == [rig.entry(980), rig.entry(990)]
     assert cancelled(rig.fill(rig.entry(980), 1)) == []  # enough is on its way out already
 

@@ -1,0 +1,116 @@
+"""Placements that fail: what may have arrived all the same is not given up, and nothing is sent in a rush."""
+
+from opensqt.engine.actions import LookUp, OrderSide, Place
+from opensqt.engine.events import Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
+from tests.engine.rig import SECOND, Rig, looked_up, of_kind, placed, told, trading
+
+SELL = OrderSide.SELL
+
+
+def submitted() -> tuple[Rig, str]:
+    """The entry at 1000 has been sent and not been answered."""
+    rig = Rig()
+    rig.price(1000)
+    rig.settle()
+    rig.price(1004)
+    return rig, rig.entry(1000)
+
+
+def fail(rig: Rig, client_id: str, remedy: Remedy, after: int = 0) -> list[Place]:
+    """The placement fails; returns what is placed in answer."""
+    return of_kind(Place, rig.feed(PlaceFailed(rig.now, client_id, remedy, "because", rig.now + after)))
+
+
+def test_an_order_that_was_not_carried_out_and_is_not_wanted_is_given_up_at_once() -> None:
+    rig, entry = submitted()
+    rig.configure(goal=Goal.PAUSE)
+    fail(rig, entry, Remedy.RETRY, 3 * SECOND)
+    assert entry not in rig.engine.live_orders()
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
+
+
+def test_that_it_waits_is_kept() -> None:
+    rig, entry = submitted()
+    fail(rig, entry, Remedy.RETRY, 3 * SECOND)
+    assert rig.engine.dirty
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
+
+
+def test_a_refused_order_whose_first_sending_may_be_on_its_way_is_asked_after() -> None:
+    rig, entry = submitted()
+    fail(rig, entry, Remedy.LOOK_UP)
+    assert of_kind(Place, rig.feed(OrderNotFound(rig.now, entry))) == [rig.places[entry]]
+    assert fail(rig, entry, Remedy.WOULD_CROSS) == []
+    assert entry in rig.engine.live_orders()
+    assert looked_up(rig.wait(2 * SECOND - 1)) == []
+    assert looked_up(rig.wait(1)) == [entry]
+
+
+def test_what_never_arrives_is_sent_again_less_and_less_often() -> None:
+    rig, entry = submitted()
+    for pause in (0, 2 * SECOND, 4 * SECOND, 8 * SECOND):
+        fail(rig, entry, Remedy.LOOK_UP)
+        actions = rig.feed(OrderNotFound(rig.now, entry))
+        if pause:
+            assert placed(actions + rig.wait(pause - 1)) == []
+            actions = rig.wait(1)
+        assert of_kind(Place, actions) == [rig.places[entry]]
+
+
+def test_what_the_exchange_has_shown_is_not_sent_again_whatever_fails_later() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.LOOK_UP)
+    assert placed(rig.feed(OrderNotFound(rig.now, entry)) + rig.wait(20 * SECOND)) == []
+    assert entry in rig.engine.live_orders()
+
+
+def test_that_margin_lacks_is_told_with_the_time_for_which_entries_wait() -> None:
+    rig, entry = submitted()
+    (notice,) = [
+        action
+        for action in rig.feed(PlaceFailed(rig.now, entry, Remedy.INSUFFICIENT_MARGIN, "too little"))
+        if told([action])
+    ]
+    assert told([notice]) == ["MarginLocked"]
+    assert "wait for 10 s: too little" in str(notice)
+
+
+def test_after_a_minute_of_denials_it_is_looked_for_everywhere() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.restart()
+    rig.feed(OrderNotFound(rig.now, entry))
+    rig.wait(60 * SECOND)
+    assert told(rig.feed(OrderNotFound(rig.now, entry))) == ["OrderDenied"]
+
+    def asked(actions: list[LookUp]) -> list[bool]:
+        return [action.since > 0 for action in actions if action.client_id == entry]
+
+    for pause in (SECOND // 2, 4 * SECOND):
+        assert asked(of_kind(LookUp, rig.wait(pause - 1))) == []
+        assert asked(of_kind(LookUp, rig.wait(1))) == [True]
+        rig.feed(OrderNotFound(rig.now, entry))
+
+
+# --- what is over before its fills have come ---
+
+
+def test_an_order_that_is_filled_by_word_alone_waits_for_its_fills() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    assert looked_up(rig.report(entry, OrderState.FILLED)) == []
+    assert rig.slot(1000).order == "SETTLING"
+    rig.fill(entry, 9)
+    assert rig.slot(1000).order == "SETTLING"
+    rig.fill(entry, 1)
+    assert rig.live(SELL) == [1010]
+
+
+def test_each_word_that_it_is_over_lets_its_fills_come_first() -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    rig.report(entry, OrderState.CANCELLED, 4)
+    assert looked_up(rig.wait(SECOND)) == [entry]
+    assert looked_up(rig.report(entry, OrderState.CANCELLED, 4)) == []
+    assert looked_up(rig.wait(2 * SECOND)) == [entry]
