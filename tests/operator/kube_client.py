@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ class KubeClient:
             if error.code == 404:
                 return None
             raise
+
+    async def watch(self, kind: str) -> AsyncIterator[Object]:
+        """The objects as they are now, and then as they come to be; not those that go."""
+        async with self._http.stream("GET", self._path(kind), params={"watch": "true"}, timeout=None) as answer:
+            async for line in answer.aiter_lines():
+                told = json.loads(line)
+                if told["type"] != "DELETED":
+                    yield {"kind": kind, **told["object"]}
 
     async def create(self, obj: Object) -> Object:
         return await self._request("POST", self._path(obj["kind"]), obj)

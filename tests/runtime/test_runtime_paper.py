@@ -137,11 +137,21 @@ async def test_complaint_15_two_bots_share_a_symbol(postgres_dsn: str, tmp_path:
             status = await bot.status()
             assert status is not None
             assert not status.breaker.open, status.breaker
+            assert {one.kind for one in status.reconciliation.counts} <= {"ForeignPosition", "MissedFill"}
             assert await bot.end(signal.SIGTERM) == 0
-    shares = await _fetch(postgres_dsn, "SELECT bot_uid, client_id FROM opensqt.orders")
-    assert {row["client_id"][:9] for row in shares if row["bot_uid"] == UID}.isdisjoint(
-        row["client_id"][:9] for row in shares if row["bot_uid"] == "another"
+    owners = {row["client_id"]: row["bot_uid"] for row in await _fetch(postgres_dsn, "SELECT * FROM opensqt.orders")}
+    assert set(owners.values()) == {UID, "another"}
+    for row in await _fetch(postgres_dsn, "SELECT bot_uid, client_id FROM opensqt.fills"):
+        assert row["bot_uid"] == owners[row["client_id"]], "a fill was counted by the other bot"
+    asked = await _fetch(
+        postgres_dsn,
+        "SELECT bot_uid, one->>'client_id' AS client_id FROM opensqt.events, json_array_elements(actions) AS one"
+        " WHERE one->>'k' LIKE 'Cancel/%'",
     )
+    assert asked, "a market without a cancel shows nothing"
+    assert all(row["bot_uid"] == owners[row["client_id"]] for row in asked), "an order of the other was cancelled"
+    gone = await _fetch(postgres_dsn, "SELECT client_id FROM paper.orders WHERE state = 'Cancelled'")
+    assert {row["client_id"] for row in gone} <= {row["client_id"] for row in asked}
 
 
 async def test_the_monitor_watches_several_markets_by_their_real_candles(
