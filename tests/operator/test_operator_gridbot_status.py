@@ -12,7 +12,7 @@ from opensqt_operator.gridbot.lifecycle import order_for
 from opensqt_operator.gridbot.observation import Observation
 from opensqt_operator.gridbot.plan import plan
 from opensqt_operator.gridbot.resources import bot_pod
-from opensqt_operator.gridbot.status import state, status, urgent_part
+from opensqt_operator.gridbot.status import news, state, status, urgent_part
 from opensqt_operator.lines import Contact
 from opensqt_operator.steps import Plan
 from tests.operator.observed import (
@@ -109,6 +109,17 @@ def test_what_holds_entries_back_is_said_in_full_and_once() -> None:
     o = observe(raw, live_pod(raw), report=report(gate=gate))
     held = verdicts(o, plan(o))["EntriesAllowed"]
     assert (held.reason, held.message) == ("BreakerOpen", "drawdown; Goal: spec.state is Paused")
+
+
+@pytest.mark.parametrize(("epoch", "told"), [(1, ["JournalReplaced"]), (3, []), (4, [])])
+def test_a_journal_that_is_behind_what_has_traded_is_told_of(epoch: int, told: list[str]) -> None:
+    """Its database is new, or an old one: there may be orders and fills that it knows nothing of."""
+    raw = gridbot()
+    pod = live_pod(raw)
+    o = observe(raw, pod, report=report(epoch=3))
+    raw["status"] = status(o, plan(o)).to_json_object()
+    o = observe(raw, pod, report=report(epoch=epoch))
+    assert [one.reason for one in news(o.previous, status(o, plan(o)))] == told
 
 
 def test_probes_go_with_the_process_that_they_spoke_of() -> None:

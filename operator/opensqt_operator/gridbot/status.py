@@ -49,11 +49,22 @@ def urgent_part(status: GridBotStatus) -> object:
 def news(before: GridBotStatus, after: GridBotStatus) -> list[Announce]:
     """What a new status says that people want to hear of, and the bot has no Event for."""
     reached = {limit.name for limit in before.limits if limit.reached}
-    return _upgrade_news(before, after) + [
+    limits = [
         Announce("LimitReached", f"{limit.name}: {limit.used} of {limit.limit}: no further entries", warning=True)
         for limit in after.limits
         if limit.reached and limit.name not in reached
     ]
+    return _journal_news(before, after) + _upgrade_news(before, after) + limits
+
+
+def _journal_news(before: GridBotStatus, after: GridBotStatus) -> list[Announce]:
+    if not 0 < after.epoch < before.epoch:
+        return []
+    message = (
+        f"epoch {before.epoch} has traded, and the journal is at {after.epoch}: its database is another one, or as it "
+        "was earlier. Compare position and open orders with the exchange's (docs/recovery.md)"
+    )
+    return [Announce("JournalReplaced", message, warning=True)]
 
 
 def _upgrade_news(before: GridBotStatus, after: GridBotStatus) -> list[Announce]:
