@@ -2,8 +2,8 @@
 
 Interleaved rounds in one run on one PostgreSQL, medians; the machine is noisy, so read the ratios. Targets: an append
 of one event and one order at most 3 times a write + fdatasync; 20 of them at once, a hundred times the orders a second
-of DBOS with one workflow of one step an order. DBOS is in `requirements/bench.txt`. `--dsn` measures another database
-than an embedded one.
+of DBOS with one workflow of one step an order, singly or 20 at once, whichever is faster. DBOS is in
+`requirements/bench.txt`. `--dsn` measures another database than an embedded one.
 """
 
 import argparse
@@ -170,7 +170,7 @@ async def compare(dsn: str, folder: str) -> bool:
 def report(batches: dict[str, int], rounds: dict[str, list[list[float]]]) -> bool:
     base, *_ = rounds
     print(f"{'':32}{'p50 ms':>9}{'p99 ms':>9}{'rows/s':>12}{'ratio':>9}")
-    ratios, rates = {}, {}
+    ratios = {}
     for name, durations in rounds.items():
         p50 = statistics.median(statistics.median(each) for each in durations)
         p99 = statistics.median(statistics.quantiles(each, n=100)[98] for each in durations)
@@ -178,15 +178,19 @@ def report(batches: dict[str, int], rounds: dict[str, list[list[float]]]) -> boo
             statistics.median(mine) / statistics.median(bare)
             for mine, bare in zip(durations, rounds[base], strict=True)
         )
-        rates[name] = 1000 * batches[name] / p50
-        print(f"{name:32}{p50:9.3f}{p99:9.3f}{rates[name]:12,.0f}{ratios[name]:9.2f}")
+        print(f"{name:32}{p50:9.3f}{p99:9.3f}{1000 * batches[name] / p50:12,.0f}{ratios[name]:9.2f}")
     single = ratios["append, 1 events + orders"]
     met = single <= TARGET
     print(f"an append of one: {single:.2f} x write + fdatasync; target {TARGET:.1f}: {'met' if met else 'MISSED'}")
-    if "DBOS, 1 workflow of 1 step" not in rates:
+    if not any(name.startswith("DBOS") for name in rounds):
         print("MISSED: no comparison with DBOS, which is not installed: requirements/bench.txt")
         return False
-    times = rates["append, 20 events + orders"] / rates["DBOS, 1 workflow of 1 step"]
+    mine, *theirs = (
+        [statistics.median(each) / batches[name] for each in rounds[name]]
+        for name in rounds
+        if name == "append, 20 events + orders" or name.startswith("DBOS")
+    )
+    times = statistics.median(min(other) / own for own, *other in zip(mine, *theirs, strict=True))
     enough = times >= DBOS_TARGET
     print(f"orders/s in batches of 20: {times:.0f} x DBOS; target {DBOS_TARGET:.0f}: {'met' if enough else 'MISSED'}")
     return met and enough

@@ -40,19 +40,22 @@ PATIENCE = 900.0
 AGED = """
 UPDATE opensqt.events SET seq = seq + {events};
 UPDATE opensqt.snapshots SET seq = seq + {events};
-UPDATE opensqt.orders SET first_seq = first_seq + {events}, last_seq = last_seq + {events};
-UPDATE opensqt.reports SET seq = seq + {events};
-UPDATE opensqt.fills SET seq = seq + {events};
 UPDATE opensqt.bots SET last_seq = last_seq + {events};
 INSERT INTO opensqt.events (bot_uid, seq, epoch, time, event, actions)
-    SELECT '{uid}', n, 1, n, '{{"k":"PriceChanged/1","time":1,"price":200000}}', '[]'
+    SELECT '{uid}', n, 1, n,
+        CASE n % 10
+            WHEN 2 THEN '{{"k":"OrderFilled/1","time":1,"client_id":"old' || n - 1 || '","trade_id":"old' || n
+                || '","price":200000,"lots":2,"fee":0,"maker":true,"side":"Buy"}}'
+            WHEN 3 THEN '{{"k":"OrderReported/1","time":1,"client_id":"old' || n - 2
+                || '","state":"Filled","filled":2}}'
+            ELSE '{{"k":"PriceChanged/1","time":1,"price":200000}}'
+        END::json,
+        CASE n % 10
+            WHEN 1 THEN '[{{"k":"Place/1","client_id":"old' || n || '","side":"Buy","price":200000,"lots":2,'
+                || '"reduce_only":false,"time_in_force":"PostOnly"}}]'
+            ELSE '[]'
+        END::json
     FROM generate_series(1, {events}) AS n;
-INSERT INTO opensqt.orders (bot_uid, client_id, side, price, lots, reduce_only, time_in_force, first_seq, last_seq)
-    SELECT '{uid}', 'old' || n, 'Buy', 200000, 2, false, 'PostOnly', n, n FROM generate_series(1, {others}) AS n;
-INSERT INTO opensqt.reports (bot_uid, client_id, seq, status, filled)
-    SELECT '{uid}', 'old' || n, n + 1, 'Filled', 2 FROM generate_series(1, {others}) AS n;
-INSERT INTO opensqt.fills (bot_uid, trade_id, client_id, seq, time, price, lots, fee, maker)
-    SELECT '{uid}', 'old' || n, 'old' || n, n + 1, n, 200000, 2, 0, true FROM generate_series(1, {others}) AS n;
 """
 """Years of trading before what the bot has really done."""
 
@@ -129,15 +132,10 @@ async def _age(dsn: str, rows: int) -> int:
     connection = await asyncpg.connect(dsn)
     try:
         if rows:
-            others = rows // 10
-            await connection.execute(AGED.format(uid=UID, events=rows - 3 * others, others=others), timeout=PATIENCE)
-        for table in ("events", "orders", "reports", "fills", "bots", "snapshots"):
+            await connection.execute(AGED.format(uid=UID, events=rows), timeout=PATIENCE)
+        for table in ("events", "bots", "snapshots"):
             await connection.execute(f"VACUUM ANALYZE opensqt.{table}", timeout=PATIENCE)
-        total = await connection.fetchval(
-            "SELECT (SELECT count(*) FROM opensqt.events) + (SELECT count(*) FROM opensqt.orders)"
-            " + (SELECT count(*) FROM opensqt.reports) + (SELECT count(*) FROM opensqt.fills)"
-        )
-        return int(total)
+        return int(await connection.fetchval("SELECT count(*) FROM opensqt.events"))
     finally:
         await connection.close()
 

@@ -110,27 +110,6 @@ async def test_only_what_came_after_the_snapshot(opensqt: Opensqt, journal_dsn: 
             ["decision", "nothing", "Cancel("],
         ),
         ("UPDATE opensqt.snapshots SET snapshot = replace(snapshot::text, '1000', '1001')::json", ["snapshot", "1001"]),
-        (
-            "UPDATE opensqt.orders SET price = price + 1 WHERE client_id = (SELECT min(client_id) FROM opensqt.orders)",
-            ["row of orders", "lots=10"],
-        ),
-        ("DELETE FROM opensqt.orders WHERE client_id = (SELECT min(client_id) FROM opensqt.orders)", ["no such row"]),
-        (
-            (
-                "UPDATE opensqt.reports SET filled = filled + 1 WHERE client_id = (SELECT min(client_id) "
-                "FROM opensqt.reports)"
-            ),
-            ["row of orders"],
-        ),
-        ("UPDATE opensqt.fills SET fee = fee + 1 WHERE trade_id = 't2'", ["row of fills", "t2"]),
-        ("DELETE FROM opensqt.fills WHERE trade_id = 't2'", ["no such row", "t2"]),
-        (
-            (
-                "INSERT INTO opensqt.fills SELECT bot_uid, 'more', client_id, seq, time, price, lots, fee, maker "
-                "FROM opensqt.fills LIMIT 1"
-            ),
-            ["row of fills", "more", "None"],
-        ),
     ],
 )
 async def test_the_first_difference_is_named(

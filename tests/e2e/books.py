@@ -91,9 +91,7 @@ async def read(kubectl: Kubectl, bot_uid: str, connector_uid: str, *, namespace:
         epoch, symbol = await connection.fetchrow("SELECT epoch, symbol FROM opensqt.bots WHERE bot_uid = $1", bot_uid)
         account = await connection.fetchval("SELECT id FROM paper.accounts WHERE uid = $1", connector_uid)
         journal_fills = await connection.fetch(
-            "SELECT trade_id, client_id, side, fills.price, fills.lots FROM opensqt.fills"
-            " JOIN opensqt.orders USING (bot_uid, client_id) WHERE bot_uid = $1",
-            bot_uid,
+            "SELECT trade_id, client_id, side, price, lots FROM opensqt.fills WHERE bot_uid = $1", bot_uid
         )
         intended = await connection.fetch("SELECT client_id FROM opensqt.orders WHERE bot_uid = $1", bot_uid)
         exchange_fills = await connection.fetch(

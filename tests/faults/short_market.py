@@ -1,7 +1,7 @@
 """A short market, the same each time: what an undisturbed bot has after each move is what every bot must have."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,8 @@ import asyncpg
 import pytest
 
 from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.engine.actions import Place
+from opensqt.engine.replay import Decision
 from opensqt.journal.errors import JournalUnreachable
 from opensqt.journal.reader import JournalReader
 from tests.faults.watched_venue import WatchedVenue
@@ -113,18 +115,24 @@ async def check_books(venue: WatchedVenue, dsn: str) -> None:
             while counted != traded:
                 placed = set(venue.placements)
                 with suppress(JournalUnreachable):
-                    counted, committed = await _journalled(dsn)
+                    counted, committed = await journalled(dsn)
                 await asyncio.sleep(0.02)
     assert counted == traded, f"the journal has {counted}, the exchange {traded}"
-    uncommitted = placed - set(committed)
+    uncommitted = placed - committed
     assert not uncommitted, f"no commit, no order: {uncommitted}"
 
 
-async def _journalled(dsn: str) -> tuple[list[str], list[str]]:
-    """The ids of trades and orders in the journal."""
+async def journalled(dsn: str) -> tuple[list[str], set[str]]:
+    """The ids of trades, once each, and of the orders that the log has."""
     reader = await JournalReader.open(dsn)
     try:
-        fills, orders = await reader.fills(UID), await reader.orders(UID)
+        fills, log = await reader.fills(UID), await reader.decisions(UID, limit=100_000)
     finally:
         await reader.close()
-    return sorted(fill.trade_id for fill in fills), [order.client_id for order in orders]
+    return sorted(fill.trade_id for fill in fills), orders_of(log)
+
+
+def orders_of(log: Iterable[tuple[int, Decision]]) -> set[str]:
+    """The client ids of all that was to be placed."""
+    actions = (action for _, decision in log for action in decision.actions or ())
+    return {action.client_id for action in actions if isinstance(action, Place)}

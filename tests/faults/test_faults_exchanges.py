@@ -18,6 +18,7 @@ from opensqt.api.exchange import Exchange
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.engine.client_id import parse
 from opensqt.journal.reader import JournalReader
+from tests.faults.short_market import orders_of
 from tests.runtime.harness import PATIENCE, UID, environment
 from tests.runtime.processes import BotProcess, bot_process, exchange_process, free_ports
 from tests.venues.faces import FACES
@@ -151,9 +152,9 @@ async def check_books(market: Market, dsn: str) -> None:
     assert len(traded) >= 5
     reader = await JournalReader.open(dsn)
     try:
-        fills, orders = await reader.fills(UID), await reader.orders(UID)
+        fills, log = await reader.fills(UID), await reader.decisions(UID, limit=100_000)
     finally:
         await reader.close()
     assert sorted((fill.client_id, fill.price * tick, fill.lots * lot) for fill in fills) == traded
     assert len({fill.trade_id for fill in fills}) == len(fills), "a fill is counted twice"
-    assert set(ids) <= {order.client_id for order in orders}, "no commit, no order"
+    assert set(ids) <= orders_of(log), "no commit, no order"

@@ -23,7 +23,16 @@ def report(client_id: str, state: OrderState, *, filled: int = 0) -> OrderReport
 
 
 def fill(client_id: str, trade_id: str, *, lots: int = 1) -> OrderFilled:
-    return OrderFilled(time=8, client_id=client_id, trade_id=trade_id, price=400_000, lots=lots, fee=-12, maker=True)
+    return OrderFilled(
+        time=8,
+        client_id=client_id,
+        trade_id=trade_id,
+        price=400_000,
+        lots=lots,
+        fee=-12,
+        maker=True,
+        side=OrderSide.BUY,
+    )
 
 
 def decided(events: Sequence[Event], actions: Sequence[Action] = ()) -> list[Decision]:

@@ -215,7 +215,9 @@ def test_fees_are_in_quote_currency(currency: str, fee: str, money: str) -> None
         symbol=SYMBOL, client_id="o", trade_id="t", side=OrderSide.BUY, price=Decimal(40000),
         quantity=Decimal("0.005"), fee=Decimal(fee), fee_currency=currency, maker=True, time_us=1,
     )  # fmt: skip
-    assert TRANSLATION.fill(fill) == OrderFilled(1, "o", "t", 400_000, 5, to_money(Decimal(money)), True)
+    assert TRANSLATION.fill(fill) == OrderFilled(
+        1, "o", "t", 400_000, 5, to_money(Decimal(money)), True, side=fill.side
+    )
 
 
 def test_orders_positions_and_accounts_in_integers() -> None:

@@ -143,7 +143,7 @@ def _text(bot: JournalledBot, outcome: Replay, seconds: float) -> str:
     lines = [f"{whose}: {outcome.events:,} events{start} replayed in {seconds:.1f} s, {len(outcome.engines)} starts"]
     mismatch = outcome.mismatch
     if mismatch is None:
-        lines.append(f"every decision is the same; {outcome.orders:,} orders and {outcome.fills:,} fills agree")
+        lines.append(f"every decision is the same; {outcome.orders:,} orders, {outcome.fills:,} fills")
         return "\n".join(lines)
     lines.append(f"first difference, at event {mismatch.seq:,} of {outcome.last_seq:,}: {mismatch.what}")
     if mismatch.event is not None:

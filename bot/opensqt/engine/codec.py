@@ -1,7 +1,7 @@
 """Events and actions to and from JSON-able objects: the form in which the journal keeps them.
 
-An object has `k`, the kind with its version (`OrderFilled/1`), and the fields by name;
-a field at its default is left out.
+An object has `k` first, the kind with its version (`OrderFilled/1`), and then the fields by name; a field at its
+default is left out. The journal's views of orders and fills read this form (journal/migrations).
 A kind whose fields change their meaning gets the next version and keeps a reader of the old one, for journals are kept.
 """
 
@@ -14,6 +14,7 @@ from opensqt.engine.json_form import UnreadableError, from_json, to_json
 _VERSION = 1
 _EVENTS: dict[str, type] = {f"{kind.__name__}/{_VERSION}": kind for kind in get_args(Event)}
 _ACTIONS: dict[str, type] = {f"{kind.__name__}/{_VERSION}": kind for kind in get_args(Action)}
+_NAMES: dict[type, str] = {kind: name for name, kind in {**_EVENTS, **_ACTIONS}.items()}
 
 
 def encode_event(event: Event) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def decode_action(data: dict[str, Any]) -> Action:
 
 
 def _encode(value: Event | Action) -> dict[str, Any]:
-    return {"k": f"{type(value).__name__}/{_VERSION}", **to_json(value)}
+    return {"k": _NAMES[type(value)], **to_json(value)}
 
 
 def _decode(kinds: dict[str, type], data: dict[str, Any]) -> object:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from opensqt.engine.actions import OrderSide
 from opensqt.engine.config import EngineConfig
 from opensqt.engine.market import Market
 
@@ -120,6 +121,7 @@ class OrderFilled:
 
     Where the fee was taken out of what was bought, `taken` is that, in parts of a lot, and `fee` its worth.
     `found`: it was asked for, at a time when a stream should have told of it long ago.
+    `side` is for those who read the log; the engine goes by its own order.
     """
 
     time: int
@@ -131,6 +133,7 @@ class OrderFilled:
     maker: bool
     taken: int = 0
     found: bool = False
+    side: OrderSide | None = None
 
 
 @dataclass(frozen=True, slots=True)

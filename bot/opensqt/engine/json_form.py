@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 Json = Any
 T = TypeVar("T")
+_PLAIN = {int, str, bool, types.NoneType}
 
 
 class UnreadableError(ValueError):
@@ -25,7 +26,9 @@ def to_json(value: Any) -> Json:
     """A dataclass, or anything it may hold, as JSON-able data."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            name: to_json(item) for name, default in _defaults(type(value)) if (item := getattr(value, name)) != default
+            name: item if plain else to_json(item)
+            for name, default, plain in _fields(type(value))
+            if (item := getattr(value, name)) != default
         }
     if isinstance(value, StrEnum):
         return value.value
@@ -47,9 +50,21 @@ def from_json(kind: type[T], data: Json) -> T:
 
 
 @cache
-def _defaults(kind: type) -> list[tuple[str, Any]]:
-    """Names of the fields with their defaults; what `MISSING` or a default factory stands for equals no value."""
-    return [(field.name, field.default) for field in dataclasses.fields(kind) if field.init]
+def _fields(kind: type) -> list[tuple[str, Any, bool]]:
+    """Names of the fields, their defaults (`MISSING` equals no value), and whether they hold what JSON has anyway.
+
+    Such a value goes as it is: each commit of the journal waits for this, and to look at every value takes long.
+    """
+    hints = get_type_hints(kind)
+    return [
+        (field.name, field.default, _is_plain(hints[field.name])) for field in dataclasses.fields(kind) if field.init
+    ]
+
+
+def _is_plain(hint: Any) -> bool:
+    if get_origin(hint) is types.UnionType:
+        return all(_is_plain(each) for each in get_args(hint))
+    return isinstance(hint, type) and (hint in _PLAIN or issubclass(hint, StrEnum))
 
 
 @cache

@@ -15,7 +15,7 @@ from opensqt.engine.replay import Decision
 from opensqt.journal import statements
 from opensqt.journal.errors import Fenced, JournalDiverged, JournalMisconfigured
 from opensqt.journal.postgres import POINT_LOOKUPS, Connection, connect, migrate, redacted, typed_errors
-from opensqt.journal.rows import Rows, decision_of
+from opensqt.journal.rows import Columns, columns_of, decision_of
 
 log = structlog.get_logger(__name__)
 
@@ -101,14 +101,12 @@ class Journal:
         made again; what turns out to be there already is not written twice.
         """
         async with self._lock:
-            rows = Rows.of(decisions, self.seq + 1)
+            columns = columns_of(decisions)
             connection = await self._connected()
             with self._dropped_on_failure(), typed_errors(self._dsn):
-                done = await connection.fetchval(
-                    rows.statement(), self._bot_uid, self.epoch, self.seq, *rows.parameters()
-                )
+                done = await connection.fetchval(statements.APPEND, self._bot_uid, self.epoch, self.seq, *columns)
                 if not done:
-                    await self._check_appended(connection, rows)
+                    await self._check_appended(connection, columns)
             self.seq += len(decisions)
 
     async def save_snapshot(self, seq: int, snapshot: dict[str, Any]) -> None:
@@ -163,7 +161,7 @@ class Journal:
             raise Fenced(f"epoch {bot['epoch']} of bot {self._bot_uid} has been taken, this instance is {self.epoch}")
         return int(bot["last_seq"])
 
-    async def _check_appended(self, connection: Connection, appended: Rows) -> None:
+    async def _check_appended(self, connection: Connection, appended: Columns) -> None:
         """Returns where the refused append is already in the log, from an earlier try whose answer was lost."""
         last_seq = await self._check_in_charge(connection)
         rows = await connection.fetch(statements.EVENTS, self._bot_uid, self.seq, None)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from opensqt.engine.events import Event
+import asyncpg
+
 from opensqt.engine.replay import Decision
 from opensqt.journal import statements
 from opensqt.journal.errors import JournalMisconfigured
@@ -29,7 +30,7 @@ class JournalledBot:
 
 @dataclass(frozen=True, slots=True)
 class JournalledFill:
-    """A trade: price in ticks, lots, fee in money, time in microseconds. `side` is None where the order is not ours."""
+    """A trade: price in ticks, lots, fee in money, time in microseconds. `side` is None where the log does not say."""
 
     seq: int
     trade_id: str
@@ -40,26 +41,6 @@ class JournalledFill:
     lots: int
     fee: int
     maker: bool
-
-
-@dataclass(frozen=True, slots=True)
-class JournalledOrder:
-    """An order as it was intended (price None: market), and what has become of it as far as the log tells.
-
-    `status` is an OrderState, or `Intended`, `NotFound`, `PlaceFailed`; `time` is that of the event that it answers.
-    """
-
-    placed_seq: int
-    client_id: str
-    time: int | None
-    side: str
-    price: int | None
-    lots: int
-    reduce_only: bool
-    time_in_force: str
-    status: str
-    filled: int
-    placements: int
 
 
 class JournalReader:
@@ -97,24 +78,11 @@ class JournalReader:
         self, bot_uid: str, *, after: JournalledFill | None = None, limit: int = 500
     ) -> list[JournalledFill]:
         """In the order in which they were recorded."""
-        start = (after.seq, after.trade_id) if after else (0, "")
-        return _fills(await self._fetch(statements.FILLS, bot_uid, *start, limit))
+        return _fills(await self._fetch(statements.FILLS, bot_uid, after.seq if after else 0, limit))
 
     async def recent_fills(self, bot_uid: str, limit: int) -> list[JournalledFill]:
         """The last ones, oldest first."""
         return _fills(reversed(await self._fetch(statements.RECENT_FILLS, bot_uid, limit)))
-
-    async def orders(
-        self, bot_uid: str, *, after: JournalledOrder | None = None, limit: int = 500
-    ) -> list[JournalledOrder]:
-        """In the order in which they were first intended."""
-        start = (after.placed_seq, after.client_id) if after else (-1, "")
-        return [JournalledOrder(**row) for row in await self._fetch(statements.ORDERS, bot_uid, *start, limit)]
-
-    async def events(self, bot_uid: str, *, after_seq: int = 0, limit: int = 500) -> list[tuple[int, Event]]:
-        """The log, with sequence numbers."""
-        decisions = await self.decisions(bot_uid, after_seq=after_seq, limit=limit)
-        return [(seq, decision.event) for seq, decision in decisions]
 
     async def decisions(self, bot_uid: str, *, after_seq: int = 0, limit: int = 500) -> list[tuple[int, Decision]]:
         """The log with what the engine wanted, with sequence numbers. Raises UnreadableError."""
@@ -126,8 +94,13 @@ class JournalReader:
         return {row["seq"]: json.loads(row["snapshot"]) for row in await self._fetch(statements.SNAPSHOTS, bot_uid)}
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
-        with typed_errors(self._dsn):
-            return list(await self._connection.fetch(statement, *arguments))
+        try:
+            with typed_errors(self._dsn):
+                return list(await self._connection.fetch(statement, *arguments))
+        except asyncpg.UndefinedColumnError as error:
+            raise JournalMisconfigured(
+                f"{redacted(self._dsn)} has the journal of an older release, which a bot's next start migrates: {error}"
+            ) from error
 
 
 def _fills(rows: Iterable[Any]) -> list[JournalledFill]:

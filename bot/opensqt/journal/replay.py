@@ -1,4 +1,4 @@
-"""A bot rebuilt from its journal: is every decision the same, and does the rest of the journal agree with its log?"""
+"""A bot rebuilt from its journal: is every decision the same, and every snapshot that is kept?"""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,8 +11,7 @@ from opensqt.engine.json_form import UnreadableError, from_json
 from opensqt.engine.market import Market
 from opensqt.engine.replay import Decision, repeat
 from opensqt.journal.errors import JournalDiverged
-from opensqt.journal.reader import JournalledBot, JournalledFill, JournalledOrder, JournalReader
-from opensqt.journal.rows import note_report
+from opensqt.journal.reader import JournalledBot, JournalReader
 
 _PAGE = 5_000
 
@@ -52,7 +51,8 @@ async def replay(reader: JournalReader, bot: JournalledBot, *, from_snapshot: bo
     snapshots = await reader.snapshots(bot.bot_uid)
     after = max(snapshots, default=0) if from_snapshot else 0
     outcome = Replay(after, bot.last_seq)
-    books = _Books()
+    orders: set[str] = set()
+    fills: set[str] = set()
     engine: Engine | None = _restored(bot.bot_uid, snapshots[after]) if after else None
     async for seq, decision in _log(reader, bot, after):
         engine = engine or _fresh(bot.bot_uid, decision.event)
@@ -64,14 +64,15 @@ async def replay(reader: JournalReader, bot: JournalledBot, *, from_snapshot: bo
             logged, replayed = shown(difference.logged), shown(difference.replayed)
             outcome.mismatch = Mismatch(seq, "decision", decision.event, logged, replayed)
             return outcome
-        books.add(seq, decision)
+        orders.update(action.client_id for action in decision.actions or () if isinstance(action, Place))
+        if isinstance(decision.event, OrderFilled):
+            fills.add(decision.event.trade_id)
+        outcome.orders, outcome.fills = len(orders), len(fills)
         if seq in snapshots and engine.snapshot() != snapshots[seq]:
             outcome.mismatch = Mismatch(
                 seq, "snapshot", decision.event, *_parting(snapshots[seq]["state"], engine.snapshot()["state"])
             )
             return outcome
-    outcome.orders, outcome.fills = len(books.places), len(books.fills)
-    outcome.mismatch = await books.compared(reader, bot, whole=not after)
     return outcome
 
 
@@ -117,63 +118,3 @@ def _parting(logged: Any, replayed: Any, path: str = "") -> tuple[list[str], lis
             left, right = _parting(logged.get(name), replayed.get(name), f"{path}.{name}".lstrip("."))
             mine, theirs = mine + left, theirs + right
     return mine, theirs
-
-
-class _Books:
-    """What the tables of orders and fills must hold after the log."""
-
-    def __init__(self) -> None:
-        self.places: dict[str, Place] = {}
-        self.fills: dict[str, OrderFilled] = {}
-        self._reports: dict[str, tuple[str, int, str, int]] = {}
-
-    def add(self, seq: int, decision: Decision) -> None:
-        event = decision.event
-        note_report(self._reports, seq, event)
-        if isinstance(event, OrderFilled):
-            self.fills.setdefault(event.trade_id, event)
-        for action in decision.actions or ():
-            if isinstance(action, Place):
-                self.places.setdefault(action.client_id, action)
-
-    async def compared(self, reader: JournalReader, bot: JournalledBot, *, whole: bool) -> Mismatch | None:
-        """The first row that is missing, that nothing in the log explains, or that says something else."""
-        places, fills = dict(self.places), dict(self.fills)
-        order: JournalledOrder | None = None
-        while orders := await reader.orders(bot.bot_uid, after=order, limit=_PAGE):
-            for order in orders:
-                place = places.pop(order.client_id, None)
-                if order.placed_seq > bot.last_seq or not (place or whole):
-                    continue
-                if not (_same_order(order, place) and (self._same_report(order) or await _has_grown(reader, bot))):
-                    return Mismatch(order.placed_seq, "row of orders", None, [str(order)], [str(place)])
-        fill: JournalledFill | None = None
-        while page := await reader.fills(bot.bot_uid, after=fill, limit=_PAGE):
-            for fill in page:
-                told = fills.pop(fill.trade_id, None)
-                if fill.seq <= bot.last_seq and (told or whole) and not _same_fill(fill, told):
-                    return Mismatch(fill.seq, "row of fills", None, [str(fill)], [str(told)])
-        for missing in (*places.values(), *fills.values()):
-            return Mismatch(bot.last_seq, "row", None, ["no such row"], [str(missing)])
-        return None
-
-    def _same_report(self, row: JournalledOrder) -> bool:
-        _, _, status, filled = self._reports.get(row.client_id, ("", 0, "Intended", 0))
-        return row.filled == filled and row.status in {status, "Intended"}
-
-
-async def _has_grown(reader: JournalReader, bot: JournalledBot) -> bool:
-    """Whether there have been events since, of which a row of an order may tell."""
-    return any(each.bot_uid == bot.bot_uid and each.last_seq > bot.last_seq for each in await reader.bots())
-
-
-def _same_order(row: JournalledOrder, place: Place | None) -> bool:
-    return place is not None and (row.side, row.price, row.lots, row.reduce_only, row.time_in_force) == (
-        place.side, place.price, place.lots, place.reduce_only, place.time_in_force
-    )  # fmt: skip
-
-
-def _same_fill(row: JournalledFill, fill: OrderFilled | None) -> bool:
-    return fill is not None and (row.client_id, row.price, row.lots, row.fee) == (
-        fill.client_id, fill.price, fill.lots, fill.fee
-    )  # fmt: skip

@@ -2,11 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector.wire import SIDE_TO_PROTO, TIME_IN_FORCE_TO_PROTO
-from opensqt.engine.actions import Action, OrderSide, Place
+from opensqt.engine.actions import OrderSide
 from opensqt.engine.client_id import client_id_prefix
 from opensqt.engine.engine import Engine
 from opensqt.engine.events import Event, OrderFilled
@@ -17,8 +16,6 @@ from opensqt.journal.reader import JournalledFill, JournalReader
 from opensqt.runtime.status import money, plain, slots_of
 
 FILLS_KEPT = 1000
-SIDES_KEPT = 10_000
-Value = TypeVar("Value")
 
 
 class Book:
@@ -32,19 +29,13 @@ class Book:
         self._dsn = dsn
         self._fills: OrderedDict[str, OrderFilled] = OrderedDict()
         """By trade id."""
-        self._sides: OrderedDict[str, OrderSide] = OrderedDict()
-        """Of the newest orders, by client id."""
-        self._note_sides(order.place for order in engine.orders())
 
-    def committed(self, events: Iterable[Event], actions: Iterable[Action]) -> None:
-        self._note_sides(action for action in actions if isinstance(action, Place))
+    def committed(self, events: Iterable[Event]) -> None:
         for event in events:
             if isinstance(event, OrderFilled) and event.client_id.startswith(client_id_prefix(self._bot_uid)):
-                _keep(self._fills, event.trade_id, event, FILLS_KEPT)
-
-    def _note_sides(self, places: Iterable[Place]) -> None:
-        for place in places:
-            _keep(self._sides, place.client_id, place.side, SIDES_KEPT)
+                self._fills.setdefault(event.trade_id, event)
+        while len(self._fills) > FILLS_KEPT:
+            self._fills.popitem(last=False)
 
     def orders(self) -> Sequence[exchange_pb2.Order]:
         """What the engine holds live; without a status, until the exchange is known to have it."""
@@ -54,18 +45,16 @@ class Book:
         return slots_of(self._engine.view().slots, self._market)
 
     async def fills(self, most: int) -> Sequence[exchange_pb2.Fill]:
-        """The newest, oldest first; those of orders that this instance does not know are the journal's to tell.
+        """The newest, oldest first; those that this instance has not seen are the journal's to tell.
 
         Raises JournalError.
         """
         if not most:
             return []
-        seen = list(self._fills.values())
-        newest = [(fill, self._sides.get(fill.client_id)) for fill in seen[-most:]]
-        known = [self._fill(fill, side) for fill, side in newest if side]
-        if len(known) < len(newest) or (most > len(seen) and self._engine.view(slots=False).fills > len(seen)):
-            return [self._fill(fill, fill.side) for fill in await self._journalled(most) if fill.side]
-        return known
+        seen: Sequence[OrderFilled | JournalledFill] = list(self._fills.values())
+        if most > len(seen) and self._engine.view(slots=False).fills > len(seen):
+            seen = await self._journalled(most)
+        return [self._fill(fill) for fill in seen[-most:]]
 
     async def _journalled(self, most: int) -> list[JournalledFill]:
         reader = await JournalReader.open(self._dsn)
@@ -89,12 +78,12 @@ class Book:
             time_in_force=TIME_IN_FORCE_TO_PROTO[place.time_in_force],
         )
 
-    def _fill(self, fill: OrderFilled | JournalledFill, side: str) -> exchange_pb2.Fill:
+    def _fill(self, fill: OrderFilled | JournalledFill) -> exchange_pb2.Fill:
         return exchange_pb2.Fill(
             symbol=self._market.symbol,
             client_id=fill.client_id,
             trade_id=fill.trade_id,
-            side=SIDE_TO_PROTO[OrderSide(side)],
+            side=SIDE_TO_PROTO[OrderSide(fill.side)] if fill.side else exchange_pb2.SIDE_UNSPECIFIED,
             price=plain(self._market.from_ticks(fill.price)),
             quantity=plain(self._market.from_lots(fill.lots)),
             fee=money(fill.fee),
@@ -102,10 +91,3 @@ class Book:
             maker=fill.maker,
             time_us=fill.time,
         )
-
-
-def _keep(kept: OrderedDict[str, Value], key: str, value: Value, most: int) -> None:
-    """The first that was said of each key, of the newest keys."""
-    kept.setdefault(key, value)
-    while len(kept) > most:
-        kept.popitem(last=False)

@@ -114,7 +114,7 @@ class Trading:
         return self._feeds.ages() if self._feeds else {}
 
     def committed(self, events: Sequence[Event], actions: Sequence[Action]) -> None:
-        self.book.committed(events, actions)
+        self.book.committed(events)
         for action in actions:
             if isinstance(action, Notify):
                 write = log.warning if action.severity is Severity.WARNING else log.info

@@ -110,6 +110,7 @@ class Translation:
             maker=fill.maker,
             taken=self._taken(fill),
             found=told_by is not None and fill.time_us <= told_by,
+            side=fill.side,
         )
 
     def _taken(self, fill: VenueFill) -> int:
