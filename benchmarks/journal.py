@@ -125,9 +125,10 @@ def serve_dbos(dsn: str) -> None:
 
 
 def append(journal: Journal, batch: int) -> Operation:
-    async def run(number: int) -> None:
-        numbers = range(number * 1000, number * 1000 + batch)
-        await journal.append([Decision(event(each), [order(each + batch * 10**7)]) for each in numbers])
+    decided = [Decision(event(number), [order(number)]) for number in range(batch)]
+
+    async def run(_: int) -> None:
+        await journal.append(decided)
 
     return run
 

@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 
 from opensqt.engine.actions import Action
 from opensqt.engine.events import Event
-from opensqt.engine.json_form import UnreadableError, from_json, to_json
+from opensqt.engine.json_form import UnreadableError, fields_to_json, from_json
 
 _VERSION = 1
 _EVENTS: dict[str, type] = {f"{kind.__name__}/{_VERSION}": kind for kind in get_args(Event)}
@@ -36,7 +36,7 @@ def decode_action(data: dict[str, Any]) -> Action:
 
 
 def _encode(value: Event | Action) -> dict[str, Any]:
-    return {"k": _NAMES[type(value)], **to_json(value)}
+    return {"k": _NAMES[type(value)], **fields_to_json(value)}
 
 
 def _decode(kinds: dict[str, type], data: dict[str, Any]) -> object:

@@ -25,11 +25,7 @@ class UnreadableError(ValueError):
 def to_json(value: Any) -> Json:
     """A dataclass, or anything it may hold, as JSON-able data."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            name: item if plain else to_json(item)
-            for name, default, plain in _fields(type(value))
-            if (item := getattr(value, name)) != default
-        }
+        return fields_to_json(value)
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, Decimal):
@@ -39,6 +35,17 @@ def to_json(value: Any) -> Json:
     if isinstance(value, list):
         return [to_json(item) for item in value]
     return value
+
+
+def fields_to_json(value: Any) -> dict[str, Json]:
+    """A dataclass by the names of its fields."""
+    kind: type = type(value)
+    data = {}
+    for name, default, plain in _fields(kind):
+        item = getattr(value, name)
+        if item != default:
+            data[name] = item if plain else to_json(item)
+    return data
 
 
 def from_json(kind: type[T], data: Json) -> T:

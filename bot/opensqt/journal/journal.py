@@ -165,8 +165,9 @@ class Journal:
         """Returns where the refused append is already in the log, from an earlier try whose answer was lost."""
         last_seq = await self._check_in_charge(connection)
         rows = await connection.fetch(statements.EVENTS, self._bot_uid, self.seq, None)
-        expected = [(self.epoch, *each) for each in zip(appended.events, appended.actions, strict=True)]
-        if [(row["epoch"], row["event"], row["actions"]) for row in rows] != expected:
+        there = [(row["epoch"], json.loads(row["event"]), json.loads(row["actions"] or "null")) for row in rows]
+        texts = zip(json.loads(appended.events), json.loads(appended.actions), strict=True)
+        if there != [(self.epoch, event, actions) for event, actions in texts]:
             raise JournalDiverged(
                 f"the journal of bot {self._bot_uid} ends with event {last_seq}, this instance has committed {self.seq}"
             )

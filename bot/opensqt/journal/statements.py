@@ -25,11 +25,13 @@ WITH fence AS (
 ), logged AS (
     INSERT INTO opensqt.events (bot_uid, seq, epoch, time, event, actions)
     SELECT bot_uid, $3 + row.number, $2, row.time, row.event, row.actions
-    FROM fence, unnest($4::bigint[], $5::json[], $6::json[]) WITH ORDINALITY AS row (time, event, actions, number)
+    FROM fence, ROWS FROM (
+        unnest($4::bigint[]), json_array_elements($5::json), json_array_elements($6::json)
+    ) WITH ORDINALITY AS row (time, event, actions, number)
 )
 SELECT 1 FROM fence
 """
-"""Parameters: bot uid, epoch, last seq; times, events and their actions."""
+"""Parameters: bot uid, epoch, last seq; times, events and their actions, the latter two as JSON arrays."""
 
 BOT = "SELECT epoch, last_seq FROM opensqt.bots WHERE bot_uid = $1"
 
