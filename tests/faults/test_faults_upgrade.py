@@ -63,10 +63,10 @@ async def engines(dsn: str) -> list[str]:
     """The builds that the log names, in their order."""
     reader = await JournalReader.open(dsn)
     try:
-        events = await reader.events(UID)
+        log = await reader.decisions(UID)
     finally:
         await reader.close()
-    return [event.engine for _, event in events if isinstance(event, Started)]
+    return [decision.event.engine for _, decision in log if isinstance(decision.event, Started)]
 
 
 def entries(venue: WatchedVenue) -> list[VenueOrder]:
