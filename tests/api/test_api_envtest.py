@@ -3,6 +3,9 @@
 import copy
 import itertools
 import json
+import os
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from opensqt.api.gridbot import GridBot
 from opensqt.api.gridbot_status import GridBotStatus
 from opensqt.api.report import with_report
 from opensqt.bot.v1 import bot_pb2 as pb
+from tests.cluster.binaries import tool
 from tests.cluster.envtest import Envtest
 
 pytestmark = pytest.mark.envtest
@@ -87,6 +91,22 @@ def test_the_example_is_taken_and_shown(server: Envtest, namespace: str) -> None
     assert row.split()[:3] == ["btc-grid", "BTC/USDT:USDT", "Long"]
     everything = server.kubectl("-n", namespace, "get", "opensqt", "-o", "name").stdout.split()
     assert everything == ["exchangeconnector.opensqt.io/paper", "gridbot.opensqt.io/btc-grid"]
+
+
+def test_the_command_of_security_md_stops_all_bots(server: Envtest, namespace: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert _apply(server, namespace, _with(BOT, {"metadata.name": name})) == ""
+    (command,) = re.findall(r"^kubectl get gridbots .*$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f'#!/bin/sh\nexec {tool("kubectl")} --kubeconfig {server.kubeconfig} -n {namespace} "$@"\n')
+    kubectl.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", command], env={"PATH": path}, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    bots = json.loads(server.kubectl("-n", namespace, "get", "gridbots", "-o", "json").stdout)["items"]
+    assert [bot["spec"]["state"] for bot in bots] == ["Stopped", "Stopped"]
 
 
 def test_defaults_come_from_the_models(server: Envtest, namespace: str) -> None:
