@@ -2,18 +2,17 @@
 
 import asyncio
 import gzip
-import itertools
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from opensqt.journal.embedded import EmbeddedPostgres
+from tests.databases import a_database
 
 pytest_plugins = ["tests.cluster.fixtures", "tests.schedule"]
 
@@ -23,7 +22,6 @@ settings.load_profile("patient")  # the machine may be busy: no test is judged b
 CANDLES = Path(__file__).parents[2] / "shared" / "data"
 POSTGRES_FOLDER = "OPENSQT_TEST_POSTGRES"
 """The environment's word for the folder of a server that runs already, for all processes that test at a time."""
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -49,14 +47,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
 @pytest_asyncio.fixture
 async def postgres_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
     """The DSN of an empty database of the test's own, which its role owns."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    superuser = await asyncpg.connect(postgres_server.dsn_of("postgres", "postgres"))
-    try:
-        await superuser.execute(f"CREATE DATABASE {name} OWNER opensqt")
-        yield postgres_server.dsn_of("opensqt", name)
-        await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await superuser.close()
+    async with a_database(postgres_server) as dsn:
+        yield dsn
 
 
 @pytest.fixture

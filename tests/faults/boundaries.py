@@ -130,8 +130,10 @@ class RpcProxy(grpc.GenericRpcHandler):
         async def call(request: bytes, context: Any) -> bytes:
             try:
                 await self._passing(f"before {method}")
-                answer = await self._channel.unary_unary(method)(request, timeout=30)
-                await self._passing(f"after {method}")
+                try:
+                    answer = await self._channel.unary_unary(method)(request, timeout=30)
+                finally:  # an error is an answer too
+                    await self._passing(f"after {method}")
             except grpc.aio.AioRpcError as error:
                 await context.abort(error.code(), error.details(), tuple(error.trailing_metadata() or ()))
             except (StruckError, grpc.aio.UsageError, asyncio.CancelledError) as error:

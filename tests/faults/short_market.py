@@ -29,7 +29,7 @@ MOVES: tuple[Move, ...] = (
     lambda venue: venue.move("40120"),  # exits fill
     lambda venue: venue.move("39870"),  # down again, through two levels
 )
-LENGTHS = {"short": 3, "whole": len(MOVES)}
+LENGTHS = {"short": 4, "whole": len(MOVES)}
 """How many of the moves a market has; tests of the whole one are for `make crash`."""
 BOTH_LENGTHS = ["short", pytest.param("whole", marks=pytest.mark.exhaustive)]
 RESTING = {"OPEN", "PARTIALLY_FILLED", "NOT_PLACED"}

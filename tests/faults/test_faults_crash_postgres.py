@@ -1,20 +1,27 @@
-"""PostgreSQL is killed, kill -9 of its postmaster, at each statement of a bot's journal in turn, before and after.
+"""PostgreSQL is killed, kill -9 of its postmaster, before and after each statement in turn: of a bot, of its exchange.
 
-The bot lives on, places nothing meanwhile, and goes on once the server is back. Enumerated, not sampled. Complaints 1
-(lost state) and 2 (duplicate orders) of users.
+Bot and connector live on, and go on once the server is back; nothing is placed or said meanwhile. Enumerated, not
+sampled. Complaints 1 (lost state), 2 (duplicate orders) and 5 (a partial fill, then a cancel) of users.
 """
 
-import os
-import signal
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from opensqt.bot.v1 import bot_pb2 as pb
-from opensqt.journal.embedded import EmbeddedPostgres
+from opensqt.connector.paper import commits
+from opensqt.connector.paper import venue as paper_venue
 from opensqt.runtime import feeds, loop, reconciliation, startup
-from tests.faults.boundaries import Blow, StatementProxy, statements
+from tests.faults.boundaries import Blow
+from tests.faults.enumeration import LANES, SHARDS, Play, at_every_boundary
+from tests.faults.mortal_postgres import MortalPostgres, mortal_postgres
+from tests.faults.paper_market import SPEC as PAPER_SPEC
+from tests.faults.paper_market import everything, paper_connector, short_waits, start_over
 from tests.faults.short_market import (
     BOTH_LENGTHS,
     LENGTHS,
@@ -29,58 +36,48 @@ from tests.faults.short_market import (
 )
 from tests.faults.watched_venue import WatchedVenue
 from tests.faults.zygote_process import QUICK
-from tests.runtime.harness import bot, connector, environment, until
-
-SHARDS = 4
+from tests.runtime.harness import bot, connector, environment
 
 
-class MortalPostgres:
-    """A server that is killed; it is started again by itself."""
+@pytest_asyncio.fixture
+async def servers() -> AsyncIterator[list[MortalPostgres]]:
+    async with AsyncExitStack() as stack:
+        starting = [asyncio.create_task(stack.enter_async_context(mortal_postgres())) for _ in range(LANES)]
+        yield [await one for one in starting]
 
-    def __init__(self, server: EmbeddedPostgres, journal: StatementProxy, dsn: str) -> None:
-        self._server = server
-        self._journal = journal
-        self._dsn = dsn
-        self.kills = 0
 
-    async def strike(self) -> None:
-        """kill -9; returns when another postmaster is there."""
-        killed = self._server.pid
-        assert killed is not None
-        self.kills += 1
-        os.kill(killed, signal.SIGKILL)
-        await until(lambda: self._server.pid not in {None, killed})
+async def play_journal(
+    server: MortalPostgres, blow_at: int, moves: tuple[Move, ...], stages: list[Stage] | None
+) -> tuple[list[Stage], Blow]:
+    """One market from the start, the server of the bot's journal struck; without `stages` it returns what they are."""
+    await forget_all(server.dsn)
+    venue = WatchedVenue()
+    blow = server.proxy.blow = Blow(blow_at, server.strike)
+    async with connector(venue) as address, bot(environment(server.through, changes=SPEC), address) as running:
 
-    async def play(self, blow_at: int, moves: tuple[Move, ...], stages: list[Stage] | None) -> tuple[list[Stage], Blow]:
-        """One market from the start, with a blow; without `stages` it returns what they are."""
-        await forget_all(self._server.dsn)
-        venue = WatchedVenue()
-        blow = self._journal.blow = Blow(blow_at, self.strike)
-        async with connector(venue) as address, bot(environment(self._dsn, changes=SPEC), address) as running:
+        async def snapshot() -> pb.GetSnapshotResponse:
+            return await running.stub.GetSnapshot(pb.GetSnapshotRequest())
 
-            async def snapshot() -> pb.GetSnapshotResponse:
-                return await running.stub.GetSnapshot(pb.GetSnapshotRequest())
-
-            try:
-                if stages is None:
-                    stages = await record(venue, snapshot, moves)
-                else:
-                    for move, stage in zip(moves, stages, strict=True):
-                        move(venue)
-                        await settle(venue, snapshot, stage)
-                self._journal.blow = None
-                await check_books(venue, self._server.dsn)
-            except AssertionError as error:
-                raise AssertionError(f"killed at boundary {blow_at}, {blow.struck}: {error}") from None
-        return stages, blow
+        try:
+            if stages is None:
+                stages = await record(venue, snapshot, moves)
+            else:
+                for move, stage in zip(moves, stages, strict=True):
+                    move(venue)
+                    await settle(venue, snapshot, stage)
+            server.proxy.blow = None
+            await check_books(venue, server.dsn)
+        except AssertionError as error:
+            raise AssertionError(f"killed at boundary {blow_at}, {blow.struck}: {error}") from None
+    return stages, blow
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("length", BOTH_LENGTHS)
-async def test_complaints_1_2_a_postgres_killed_at_every_statement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: str, shard: int
+async def test_complaints_1_2_5_a_postgres_killed_at_every_statement_of_a_journal(
+    servers: list[MortalPostgres], monkeypatch: pytest.MonkeyPatch, length: str, shard: int
 ) -> None:
     monkeypatch.setattr(feeds, "RECONNECTS", QUICK)
     monkeypatch.setattr(startup, "WAITS", QUICK)
@@ -88,18 +85,54 @@ async def test_complaints_1_2_a_postgres_killed_at_every_statement(
     monkeypatch.setattr(loop, "SNAPSHOT_EVERY", 5)
     monkeypatch.setattr(reconciliation, "EVERY", 0.5)
     moves = MOVES[: LENGTHS[length]]
-    with TemporaryDirectory(prefix="opensqt-") as folder:
+    stages, _ = await play_journal(servers[0], 0, moves, None)
+
+    def lane(server: MortalPostgres) -> Play:
+        async def play(boundary: int) -> Blow:
+            return (await play_journal(server, boundary, moves, stages))[1]
+
+        return play
+
+    print("journal:", await at_every_boundary([lane(server) for server in servers], shard, least=30))  # noqa: T201
+
+
+async def play_books(server: MortalPostgres, blow_at: int, folder: Path, length: str) -> tuple[Any, Blow]:
+    """One market from its start to its end, the server of the exchange's books struck; returns all that is there then.
+
+    The bot's journal is on the same server: it is away too.
+    """
+    await start_over(server.dsn, length)
+    blow = server.proxy.blow = Blow(blow_at, server.strike)
+    try:
         async with (
-            EmbeddedPostgres(Path(folder) / "postgres", settings={"fsync": "off"}) as server,
-            statements(server.dsn, tmp_path) as (journal, dsn),
+            paper_connector(folder, length, server.through) as address,
+            bot(environment(server.dsn, changes=PAPER_SPEC), address) as running,
         ):
-            mortal = MortalPostgres(server, journal, dsn)
-            stages, _ = await mortal.play(0, moves, None)
-            boundary = shard + 1
-            while True:
-                _, blow = await mortal.play(boundary, moves, stages)
-                if not blow.struck:
-                    break
-                boundary += SHARDS
-    assert blow.passed > 30, "a market so short kills nobody"
-    print(f"PostgreSQL: {blow.passed} boundaries, of which this shard killed it at {mortal.kills}")  # noqa: T201
+            await running.when(lambda status: status.market_ended)
+            server.proxy.blow = None
+            return await everything(address, running, server.dsn), blow
+    except AssertionError as error:
+        raise AssertionError(f"killed at boundary {blow_at}, {blow.struck}: {error}") from None
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("length", BOTH_LENGTHS)
+async def test_complaints_1_2_5_a_postgres_killed_at_every_statement_of_a_paper_exchange(
+    servers: list[MortalPostgres], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: str, shard: int
+) -> None:
+    short_waits(monkeypatch)
+    monkeypatch.setattr(commits, "RETRIES", QUICK)
+    monkeypatch.setattr(paper_venue, "REOPEN", QUICK)
+    undisturbed, _ = await play_books(servers[0], 0, tmp_path, length)
+
+    def lane(server: MortalPostgres) -> Play:
+        async def play(boundary: int) -> Blow:
+            result, blow = await play_books(server, boundary, tmp_path, length)
+            assert result == undisturbed, f"killed at boundary {boundary}, {blow.struck}"
+            return blow
+
+        return play
+
+    print("books:", await at_every_boundary([lane(server) for server in servers], shard, least=30))  # noqa: T201
