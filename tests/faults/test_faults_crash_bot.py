@@ -16,7 +16,10 @@ import pytest_asyncio
 
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.bot.v1 import bot_pb2_grpc as stubs
+from opensqt.journal.embedded import EmbeddedPostgres
+from tests.databases import a_database
 from tests.faults.boundaries import Blow, RpcProxy, StatementProxy, calls, statements
+from tests.faults.enumeration import LANES, SHARDS, Play, at_every_boundary
 from tests.faults.short_market import (
     BOTH_LENGTHS,
     LENGTHS,
@@ -33,8 +36,6 @@ from tests.faults.watched_venue import WatchedVenue
 from tests.faults.zygote import Zygote, zygote
 from tests.runtime.harness import connector, environment
 from tests.runtime.processes import free_ports
-
-SHARDS = 4
 
 
 class MortalBot:
@@ -53,7 +54,6 @@ class MortalBot:
         self._channels: list[Any] = []
         self._process = 0
         self._changing = asyncio.Lock()
-        self.kills = 0
 
     async def start(self) -> None:
         async with self._changing:  # a bot may reach its end before all of its start is through
@@ -75,7 +75,6 @@ class MortalBot:
 
     async def strike(self) -> None:
         """kill -9, and the next instance starts."""
-        self.kills += 1
         async with self._changing:
             await self._zygote.kill(self._process)
             await self._start()
@@ -89,6 +88,7 @@ class MortalBot:
 
     async def play(self, blow_at: int, moves: tuple[Move, ...], stages: list[Stage] | None) -> tuple[list[Stage], Blow]:
         """One market from the start, with a blow; returns the blow, or without `stages` what the stages are."""
+        await forget_all(self._dsn)
         venue = WatchedVenue()
         blow = self._rpcs.blow = self._journal.blow = Blow(blow_at, self.strike)
         async with connector(venue) as address:
@@ -114,33 +114,32 @@ class MortalBot:
 
 
 @pytest_asyncio.fixture
-async def bots(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[MortalBot]:
+async def bots(postgres_server: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[list[MortalBot]]:
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(zygote())
-        rpcs, address = await stack.enter_async_context(calls())
-        journal, dsn = await stack.enter_async_context(statements(postgres_dsn, tmp_path))
-        yield MortalBot(running, rpcs, journal, address, dsn, tmp_path)
-
-
-async def killed_everywhere(bots: MortalBot, dsn: str, moves: tuple[Move, ...], shard: int) -> int:
-    """Plays the market once for each boundary of this shard; returns how many there were."""
-    stages, _ = await bots.play(0, moves, None)
-    boundary = shard + 1
-    while True:
-        await forget_all(dsn)
-        _, blow = await bots.play(boundary, moves, stages)
-        if not blow.struck:
-            assert boundary > 40, "a market so short kills nobody"
-            return blow.passed
-        boundary += SHARDS
+        lanes = []
+        for lane in range(LANES):
+            folder = tmp_path / str(lane)
+            folder.mkdir()
+            dsn = await stack.enter_async_context(a_database(postgres_server))
+            rpcs, address = await stack.enter_async_context(calls())
+            journal, through = await stack.enter_async_context(statements(dsn, folder))
+            lanes.append(MortalBot(running, rpcs, journal, address, through, folder))
+        yield lanes
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("length", BOTH_LENGTHS)
-async def test_complaints_1_2_5_a_bot_killed_at_every_boundary(
-    bots: MortalBot, postgres_dsn: str, length: str, shard: int
-) -> None:
-    boundaries = await killed_everywhere(bots, postgres_dsn, MOVES[: LENGTHS[length]], shard)
-    print(f"bot: {boundaries} boundaries, of which this shard killed it at {bots.kills}")  # noqa: T201
+async def test_complaints_1_2_5_a_bot_killed_at_every_boundary(bots: list[MortalBot], length: str, shard: int) -> None:
+    moves = MOVES[: LENGTHS[length]]
+    stages, _ = await bots[0].play(0, moves, None)
+
+    def lane(mortal: MortalBot) -> Play:
+        async def play(boundary: int) -> Blow:
+            return (await mortal.play(boundary, moves, stages))[1]
+
+        return play
+
+    print("bot:", await at_every_boundary([lane(mortal) for mortal in bots], shard, least=40))  # noqa: T201
