@@ -79,7 +79,7 @@ async def play_journal(
 async def test_complaints_1_2_5_a_postgres_killed_at_every_statement_of_a_journal(
     servers: list[MortalPostgres], monkeypatch: pytest.MonkeyPatch, length: str, shard: int
 ) -> None:
-    monkeypatch.setattr(feeds, "RECONNECTS", QUICK)
+    monkeypatch.setattr(feeds, "TO_CONNECTOR", QUICK)
     monkeypatch.setattr(startup, "WAITS", QUICK)
     monkeypatch.setattr(loop, "COMMITS", QUICK)
     monkeypatch.setattr(loop, "SNAPSHOT_EVERY", 5)

@@ -65,7 +65,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults, "BACK_OFF_MS", 30)
     monkeypatch.setattr(faults, "DELAY_SECONDS", 0.05)
     monkeypatch.setattr(faults, "SLOW_SECONDS", 0.05)
-    monkeypatch.setattr(feeds, "RECONNECTS", QUICK)
+    monkeypatch.setattr(feeds, "TO_CONNECTOR", QUICK)
     monkeypatch.setattr(execution, "RETRIES", QUICK)
     monkeypatch.setattr(reconciliation, "EVERY", 0.4)
 

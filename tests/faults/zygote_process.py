@@ -21,7 +21,7 @@ QUICK = Backoff(first=0.02, cap=0.1, floor=0.01)
 
 def main() -> None:
     """Reads a line for each process to start, `{"words": […], "env": {…}, "log": path}`; answers with its id."""
-    feeds.RECONNECTS = lockstep.RECONNECTS = startup.WAITS = loop.COMMITS = QUICK  # type: ignore[attr-defined]
+    feeds.TO_CONNECTOR = lockstep.RECONNECTS = startup.WAITS = loop.COMMITS = QUICK  # type: ignore[attr-defined]
     reconciliation.EVERY = 0.5
     loop.SNAPSHOT_EVERY = 5  # so that a short market has statements of this kind too
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
