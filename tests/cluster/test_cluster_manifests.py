@@ -1,5 +1,6 @@
 """What people install is what the chart says, an API server takes all of it, and the operator may do its work alone."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from opensqt.connector.ccxt_venue.exchanges import DIALECTS, SPOT_DIALECTS
+from opensqt.connector.ccxt_venue.loader import load
 from tests.cluster import binaries, manifests
 from tests.cluster.envtest import Envtest
 from tests.cluster.fixtures import need
@@ -37,6 +40,15 @@ def _template(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def _rendered(*arguments: str) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(_template(*arguments).stdout) if document]
+
+
+def _egress(*values: str) -> dict[str, list[dict[str, Any]]]:
+    """The rules for what bots and connectors may reach, by the name of their network policy."""
+    settings = [word for value in ("networkPolicies.enabled=true", *values) for word in ("--set", value)]
+    policies = [each for each in _rendered(*settings) if each["kind"] == "NetworkPolicy"]
+    return {
+        each["metadata"]["name"]: each["spec"]["egress"] for each in policies if "Egress" in each["spec"]["policyTypes"]
+    }
 
 
 def test_generated_manifests_are_current() -> None:
@@ -91,12 +103,33 @@ def test_namespaced_install_needs_no_cluster_role_for_the_operator() -> None:
         (("networkPolicies.databasePorts={6432,6433}",), [6432, 6433]),
     ],
 )
-def test_bots_may_reach_the_port_of_their_database(values: tuple[str, ...], ports: list[int]) -> None:
-    settings = [word for value in ("networkPolicies.enabled=true", *values) for word in ("--set", value)]
-    policies = [each for each in _rendered(*settings) if each["metadata"]["name"] == "opensqt-bots"]
-    assert policies
-    for policy in policies:
-        assert policy["spec"]["egress"][1]["ports"] == [{"port": port} for port in ports]
+def test_bots_and_connectors_may_reach_the_port_of_their_database(values: tuple[str, ...], ports: list[int]) -> None:
+    rules = _egress(*values)
+    for name in ("opensqt-bots", "opensqt-connectors"):
+        assert rules[name][1] == {"ports": [{"port": port} for port in ports]}
+
+
+def test_connectors_may_reach_every_exchange_and_its_streams() -> None:
+    """Paper connectors too, which look the same to a policy: they may take a real exchange's prices."""
+    rules = _egress()["opensqt-connectors"]
+    allowed = {one["port"] for rule in rules if "to" not in rule for one in rule["ports"]}
+    for dialect in (*DIALECTS.values(), *SPOT_DIALECTS.values()):
+        profile = dialect.profile
+        urls = load(profile.ccxt_id, parent=profile.parent)({}).urls
+        ports = set(_ports([urls["api"], urls.get("test"), urls.get("demo"), list(profile.demo_streams.values())]))
+        assert ports, profile.ccxt_id
+        assert ports <= allowed, profile.ccxt_id
+
+
+def _ports(addresses: Any) -> Iterator[int]:
+    """Of all URLs in ccxt's nested tables; their hosts may be placeholders."""
+    if isinstance(addresses, str):
+        port = re.match(r"\w+://[^/:]+(?::(\d+))?", addresses)
+        assert port, addresses
+        yield int(port[1] or 443)
+    elif addresses:
+        for each in addresses.values() if isinstance(addresses, dict) else addresses:
+            yield from _ports(each)
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Job"])
