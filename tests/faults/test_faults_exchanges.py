@@ -16,6 +16,8 @@ import pytest
 
 from opensqt.api.exchange import Exchange
 from opensqt.bot.v1 import bot_pb2 as pb
+from opensqt.connector.ccxt_venue.exchanges import DIALECTS
+from opensqt.connector.ccxt_venue.profile import Guard
 from opensqt.engine.client_id import parse
 from opensqt.journal.reader import JournalReader
 from tests.faults.short_market import orders_of
@@ -119,6 +121,17 @@ async def test_a_bot_trades_on_an_exchange_that_misbehaves(
                 await market.move("49950")
                 await settled(market, bot, buys=1, sells=2)
                 await check_books(market, postgres_dsn)
+                await check_weaknesses(exchange, bot)
+
+
+async def check_weaknesses(exchange: Exchange, bot: BotProcess) -> None:
+    """What the exchange lacks of the guarantees is in the bot's own status, and so in its GridBot's."""
+    status = await bot.status()
+    assert status is not None
+    profile = DIALECTS[exchange].profile
+    assert profile.weaknesses
+    assert set(profile.weaknesses) <= set(status.weaknesses)
+    assert any("no dead-man switch" in one for one in status.weaknesses) == (profile.guard is Guard.NONE)
 
 
 async def settled(market: Market, bot: BotProcess, *, buys: int, sells: int) -> None:

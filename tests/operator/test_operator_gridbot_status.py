@@ -7,6 +7,9 @@ import pytest
 
 from opensqt.api.gridbot import GridBot, GridBotSpec
 from opensqt.bot.v1 import bot_pb2
+from opensqt.connector.ccxt_venue.dialect import Dialect, KeyRights
+from opensqt.connector.ccxt_venue.exchanges import DIALECTS, SPOT_DIALECTS
+from opensqt.connector.ccxt_venue.rights import weaknesses
 from opensqt_operator.gridbot.conditions import verdicts
 from opensqt_operator.gridbot.lifecycle import order_for
 from opensqt_operator.gridbot.observation import Observation
@@ -55,6 +58,23 @@ def test_whatever_number_a_bot_may_say_the_crd_takes_what_is_written(text: str) 
     o = observe(raw, live_pod(raw), report=report(position=text, realised_pnl=text, last_price="1"))
     written = status(o, plan(o)).to_json_object()
     assert type(status(o, plan(o))).model_validate(written) == status(o, plan(o))
+
+
+@pytest.mark.parametrize("dialect", [*DIALECTS.values(), *SPOT_DIALECTS.values()], ids=lambda dialect: dialect.__name__)
+def test_what_an_exchange_lacks_is_in_the_status_whole(dialect: type[Dialect]) -> None:
+    profile = dialect.profile
+    lacking = list(profile.weaknesses)
+    if not profile.cancel_all:
+        assert any("no cancel-all" in one for one in lacking)
+    if profile.cancel_batch == 1:
+        assert any("cancels go one by one" in one for one in lacking)
+    if not profile.refuses_duplicates:
+        assert any("a client id may be taken twice" in one for one in lacking)
+    # Beside them, of the dead-man switch and of the key's rights:
+    lacking += ["no dead-man switch: open orders stay when the connector is gone", *weaknesses(KeyRights(bound=False))]
+    raw = gridbot()
+    o = observe(raw, live_pod(raw), report=report(weaknesses=lacking))
+    assert status(o, plan(o)).to_json_object()["weaknesses"] == lacking
 
 
 def test_states() -> None:
