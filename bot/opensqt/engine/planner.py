@@ -1,7 +1,5 @@
 """What should be in the market now, and what is placed and withdrawn for it, while the goal is to run or to pause."""
 
-from collections.abc import Iterator
-
 from opensqt.engine.actions import TimeInForce
 from opensqt.engine.client_id import Leg, client_id
 from opensqt.engine.config import EngineConfig
@@ -54,6 +52,7 @@ class Planner:
         self._now = Exposure.now(turn.state, turn.market, self._mark)
         self._later = self._now.later(turn.state, turn.market)
         """The exposure when all cancels are through."""
+        self._windows: dict[Side, dict[int, None]] = {}
         self._limit = ""
         self._outside = 0
         """The price of an order that was refused for it."""
@@ -133,7 +132,7 @@ class Planner:
 
     def _in_window(self, ladder: Ladder, price: int) -> bool:
         index = self._grid.below(price)
-        return index in self._enterable(ladder) and ladder.worth_entering(index, self._price)
+        return index in self._enterable(ladder.side) and ladder.worth_entering(index, self._price)
 
     # --- exits ---
 
@@ -197,13 +196,15 @@ class Planner:
 
     def _window(self) -> list[tuple[Side, int]]:
         """The levels of the windows of all sides."""
-        levels = [(side, index) for side in self._config.sides for index in self._enterable(self._ladders[side])]
+        levels = [(side, index) for side in self._config.sides for index in self._enterable(side)]
         return sorted(levels, key=lambda level: level[0].gain(self._grid.level(level[1]), self._mark))
 
-    def _enterable(self, ladder: Ladder) -> Iterator[int]:
-        """The levels of a window that its inventory leaves to entries."""
-        inventory = self._inventories[ladder.side]
-        return (index for index in ladder.window(self._price) if not inventory.keeps_away(index))
+    def _enterable(self, side: Side) -> dict[int, None]:
+        """The levels of a window that its inventory leaves to entries, nearest first; the same for the whole turn."""
+        if side not in self._windows:
+            inventory, levels = self._inventories[side], self._ladders[side].window(self._price)
+            self._windows[side] = dict.fromkeys(index for index in levels if not inventory.keeps_away(index))
+        return self._windows[side]
 
     def _enter(self, ladder: Ladder, index: int) -> bool:
         """Gives the level an entry where it should have one; says whether there may be room for farther ones."""
