@@ -100,10 +100,8 @@ def test_the_command_of_security_md_stops_all_bots(server: Envtest, namespace: s
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(f'#!/bin/sh\nexec {tool("kubectl")} --kubeconfig {server.kubeconfig} -n {namespace} "$@"\n')
     kubectl.chmod(0o755)
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["sh", "-c", command], env={"PATH": path}, capture_output=True, text=True, check=False, timeout=300
-    )
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", command], env=env, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     bots = json.loads(server.kubectl("-n", namespace, "get", "gridbots", "-o", "json").stdout)["items"]
     assert [bot["spec"]["state"] for bot in bots] == ["Stopped", "Stopped"]

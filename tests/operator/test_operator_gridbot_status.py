@@ -131,14 +131,16 @@ def test_what_holds_entries_back_is_said_in_full_and_once() -> None:
     assert (held.reason, held.message) == ("BreakerOpen", "drawdown; Goal: spec.state is Paused")
 
 
-@pytest.mark.parametrize(("epoch", "told"), [(1, ["JournalReplaced"]), (3, []), (4, [])])
-def test_a_journal_that_is_behind_what_has_traded_is_told_of(epoch: int, told: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("epoch", "fills", "told"), [(1, 9, ["JournalReplaced"]), (3, 8, ["JournalReplaced"]), (3, 9, []), (4, 10, [])]
+)
+def test_a_journal_that_is_behind_what_has_traded_is_told_of(epoch: int, fills: int, told: list[str]) -> None:
     """Its database is new, or an old one: there may be orders and fills that it knows nothing of."""
     raw = gridbot()
     pod = live_pod(raw)
-    o = observe(raw, pod, report=report(epoch=3))
+    o = observe(raw, pod, report=report(epoch=3, fills=9))
     raw["status"] = status(o, plan(o)).to_json_object()
-    o = observe(raw, pod, report=report(epoch=epoch))
+    o = observe(raw, pod, report=report(epoch=epoch, fills=fills))
     assert [one.reason for one in news(o.previous, status(o, plan(o)))] == told
 
 

@@ -58,11 +58,13 @@ def news(before: GridBotStatus, after: GridBotStatus) -> list[Announce]:
 
 
 def _journal_news(before: GridBotStatus, after: GridBotStatus) -> list[Announce]:
-    if not 0 < after.epoch < before.epoch:
+    lost = before.orders.fills - after.orders.fills
+    if lost <= 0 and not 0 < after.epoch < before.epoch:
         return []
     message = (
-        f"epoch {before.epoch} has traded, and the journal is at {after.epoch}: its database is another one, or as it "
-        "was earlier. Compare position and open orders with the exchange's (docs/recovery.md)"
+        f"the journal is at epoch {after.epoch} with {after.orders.fills} fills, after epoch {before.epoch} with "
+        f"{before.orders.fills}: its database is another one, or as it was earlier. "
+        "Compare position and open orders with the exchange's (docs/recovery.md)"
     )
     return [Announce("JournalReplaced", message, warning=True)]
 
