@@ -186,6 +186,19 @@ async def test_an_older_instance_can_trade_no_more(stub: Any, venue: ScriptedVen
     assert venue.calls == []
 
 
+async def test_who_follows_its_orders_is_known_before_it_trades(stub: Any, venue: ScriptedVenue) -> None:
+    """As every bot does when the connector has started anew, in which no epoch is known yet."""
+    following = stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=[SYMBOL], caller=CALLER))
+    assert (await following.read()).sequence == 1
+    older = pb.Caller(bot_uid="bot", epoch=6)
+    for call in trading_calls(stub, older):
+        assert (await refusal(call))[1].remedy is Remedy.FENCED
+    code, failure = await refusal(stub.SubscribeOrders(pb.SubscribeOrdersRequest(caller=older)).read())
+    assert (code, failure.remedy) == (grpc.StatusCode.FAILED_PRECONDITION, Remedy.FENCED)
+    assert venue.calls == []
+    following.cancel()
+
+
 async def test_nobody_trades_while_the_venue_is_not_ready(stub: Any, venue: ScriptedVenue) -> None:
     venue.become(NOT_READY)
     for call in trading_calls(stub, CALLER):

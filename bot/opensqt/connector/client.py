@@ -177,8 +177,13 @@ class ExchangeClient:
             known = message.HasField("kline")
             yield Message(message.sequence, wire.kline_from_proto(message.symbol, message.kline) if known else None)
 
-    async def watch_orders(self, symbol: str, client_id_prefix: str) -> AsyncGenerator[Message[OrderUpdate], None]:
-        request = pb.SubscribeOrdersRequest(symbols=[symbol], client_id_prefix=client_id_prefix)
+    async def watch_orders(
+        self, symbol: str, client_id_prefix: str, caller: Caller | None = None
+    ) -> AsyncGenerator[Message[OrderUpdate], None]:
+        """With a `caller` the connector learns its epoch, and refuses one that is not the newest."""
+        request = pb.SubscribeOrdersRequest(
+            symbols=[symbol], client_id_prefix=client_id_prefix, caller=caller.to_proto() if caller else None
+        )
         async for message in self._stream(self._exchange.SubscribeOrders, request):
             yield Message(message.sequence, _order_update(message))
 

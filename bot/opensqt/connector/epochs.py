@@ -8,7 +8,8 @@ from opensqt.exchange.v1 import exchange_pb2 as pb
 class Epochs:
     """The newest epoch seen of each bot.
 
-    Kept in memory: what survives the connector is the journal's own fence, without whose commit no bot sends an order.
+    Kept in memory. A connector that has started anew learns them from the bots, which name themselves when they follow
+    their orders, and before that place nothing; what holds meanwhile is the journal's fence (docs/decisions/0014).
     """
 
     def __init__(self) -> None:

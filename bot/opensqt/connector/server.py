@@ -9,7 +9,6 @@ from prometheus_client import Counter
 from opensqt.api.exchange import MarketKind
 from opensqt.connector import wire
 from opensqt.connector.calls import unary
-from opensqt.connector.epochs import Epochs
 from opensqt.connector.metrics import CANCELS, ORDERS
 from opensqt.connector.requests import check_client_id, parse_new_order, require, require_client_id
 from opensqt.connector.streams import Streams
@@ -35,7 +34,6 @@ class ExchangeService(Streams, stubs.ExchangeServiceServicer):
 
     def __init__(self, venue: Venue) -> None:
         super().__init__(venue)
-        self._epochs = Epochs()
         self._revision = 0
         self._last_said: object = None
 

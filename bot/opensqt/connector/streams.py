@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from opensqt.connector import wire
 from opensqt.connector.calls import stream
+from opensqt.connector.epochs import Epochs
 from opensqt.connector.fanout import FanOut
 from opensqt.connector.metrics import SUBSCRIBERS
 from opensqt.connector.venue import Account, FundingPayment, Kline, OrderUpdate, Position, Price, Venue, VenueError
@@ -20,6 +21,7 @@ class Streams:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self._epochs = Epochs()
         self._prices: FanOut[str, Price] = FanOut(
             lambda symbol: venue.watch_prices([symbol]), newest_by=lambda price: price.symbol
         )
@@ -71,6 +73,8 @@ class Streams:
 
     @stream
     async def SubscribeOrders(self, request: pb.SubscribeOrdersRequest) -> AsyncIterator[pb.SubscribeOrdersResponse]:
+        if request.HasField("caller"):
+            self._epochs.admit(request.caller)
         prefix = request.client_id_prefix
         symbols = await self._known(request.symbols)
         with self._orders.subscribe(symbols, partial(_concerns, prefix)) as updates:

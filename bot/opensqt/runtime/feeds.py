@@ -13,9 +13,10 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from opensqt.connector.client import ExchangeClient, Message
+from opensqt.connector.client import Caller, ExchangeClient, Message
 from opensqt.connector.retry import TO_CONNECTOR
 from opensqt.connector.venue import Account, OrderUpdate, Position, Price, VenueError
+from opensqt.engine.client_id import client_id_prefix
 from opensqt.engine.events import Event, FeedChanged
 from opensqt.runtime.clock import MarketClock
 from opensqt.runtime.probes import ORDER_FEED, PRICE_FEED, Probes
@@ -102,7 +103,7 @@ class Feeds:
         self,
         client: ExchangeClient,
         translation: Translation,
-        client_id_prefix: str,
+        caller: Caller,
         put: Callable[[Event], None],
         *,
         clock: MarketClock,
@@ -121,7 +122,7 @@ class Feeds:
         self._translation = translation
         self._put = put
         self._client = client
-        self._prefix = client_id_prefix
+        self._prefix = prefix = client_id_prefix(caller.bot_uid)
         self._clock = clock
         self._probes = probes
         self._known: dict[str, bool] = {}
@@ -144,7 +145,7 @@ class Feeds:
         self.price = follow("price", lambda: client.watch_price(symbol), self._on_price, self._price_opened, PRICE_FEED)
         self.orders = follow(
             "orders",
-            lambda: client.watch_orders(symbol, client_id_prefix),
+            lambda: client.watch_orders(symbol, prefix, caller),
             self._on_order,
             self._orders_opened,
             ORDER_FEED,

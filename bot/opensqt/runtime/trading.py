@@ -72,9 +72,10 @@ class Trading:
             around.engine, around.journal, clock=around.clock, probes=around.probes, random=random, observer=self,
             commit_seconds=around.metrics.commit_seconds,
         )  # fmt: skip
+        self._caller = Caller(uid, around.journal.epoch)
         self._execution = Execution(
             around.client,
-            Caller(uid, around.journal.epoch),
+            self._caller,
             around.translation,
             around.capabilities,
             clock=around.clock,
@@ -149,7 +150,7 @@ class Trading:
         async with asyncio.TaskGroup() as calls:
             dispatcher = Dispatcher(self._execution, self.loop.put, calls)
             self._feeds = Feeds(
-                around.client, around.translation, self._prefix, self.loop.put,
+                around.client, around.translation, self._caller, self.loop.put,
                 clock=around.clock, probes=around.probes, random=self._random,
                 funding_since=lambda: around.engine.funding_since, price_age=self._price_age,
             )  # fmt: skip

@@ -1479,18 +1479,24 @@ class SubscribeOrdersRequest(_message.Message):
 
     SYMBOLS_FIELD_NUMBER: _builtins.int
     CLIENT_ID_PREFIX_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
     client_id_prefix: _builtins.str
     @_builtins.property
     def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def caller(self) -> Global___Caller:
+        """Of a bot. A connector that has started anew learns by it which instance is the newest, before that one trades."""
+
     def __init__(
         self,
         *,
         symbols: _abc.Iterable[_builtins.str] | None = ...,
         client_id_prefix: _builtins.str = ...,
+        caller: Global___Caller | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id_prefix", b"client_id_prefix", "symbols", b"symbols"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "client_id_prefix", b"client_id_prefix", "symbols", b"symbols"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
