@@ -64,7 +64,7 @@ PARTS = {
     ),
     "journal": Part(
         "journal",
-        ["journal", "reader", "replay", "rows", "statements", "postgres", "migrate"],
+        ["journal", "reader", "rows", "statements", "postgres", "migrate"],
         [
             "tests/journal/test_journal_log.py",
             "tests/journal/test_journal_fencing.py",
@@ -72,7 +72,6 @@ PARTS = {
             "tests/journal/test_journal_docs.py",
             "tests/journal/test_journal_migrate.py",
             "tests/journal/test_journal_postgres.py",
-            "tests/cli/test_cli_replay.py",
         ],
         postgres=True,
     ),

@@ -34,6 +34,13 @@ def test_as_many_far_entries_make_room_as_near_ones_need(changes: dict[str, Any]
     assert rig.live(BUY) == [1040, 1030]
 
 
+def test_no_more_far_entries_make_room_than_near_ones_need() -> None:
+    rig = trading(replace(CONFIG, max_open_orders=3))
+    assert cancelled(rig.price(1024)) == [rig.entry(980), rig.entry(990)]
+    rig.settle()
+    assert rig.live(BUY) == [1020, 1010, 1000]
+
+
 def test_an_exit_that_comes_back_gets_the_place_of_the_farthest_entry() -> None:
     rig = trading(replace(CONFIG, max_open_orders=2))
     rig.fill(rig.entry(1000))
