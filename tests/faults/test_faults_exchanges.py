@@ -1,6 +1,7 @@
 """A bot and its connector, as real processes, trade on each exchange's own API over loopback while it misbehaves.
 
-What the exchange has at the end is what the journal has: no order twice, no fill lost or counted twice.
+What the exchange has at the end is what the journal has: no order twice, no fill lost or counted twice. Orders fill in
+parts, and what tells of a part comes twice, too late or never.
 """
 
 import asyncio
@@ -21,8 +22,9 @@ from opensqt.connector.ccxt_venue.profile import Guard
 from opensqt.engine.client_id import parse
 from opensqt.journal.reader import JournalReader
 from tests.faults.short_market import orders_of
-from tests.runtime.harness import PATIENCE, UID, environment
+from tests.runtime.harness import PATIENCE, UID, environment, until
 from tests.runtime.processes import BotProcess, bot_process, exchange_process, free_ports
+from tests.venues.changes import OrderChanged
 from tests.venues.faces import FACES
 from tests.venues.faults import Fault, Garble, Operation
 from tests.venues.listing import Order
@@ -30,6 +32,8 @@ from tests.venues.server import Face
 
 SPEC: dict[str, Any] = {"grid": {"spacing": {"arithmetic": "100"}, "buyWindow": 2, "sellWindow": 3}}
 AGAIN_SECONDS = 0.1
+MESSAGES = 12
+"""More than an exchange tells of one fill."""
 BAD_GATEWAY = "<html>bad gateway</html>"
 
 
@@ -103,6 +107,7 @@ async def test_a_bot_trades_on_an_exchange_that_misbehaves(
             await settled(market, bot, buys=1, sells=0)
             assert face.faults.take(Operation.PLACE) is None, "the first answer was lost"
 
+            await fill_in_parts(market, bot)
             face.faults.next(Fault(Operation.PLACE, status=502, body=BAD_GATEWAY))
             face.faults.garbles.extend([Garble.DUPLICATE, Garble.DROP, Garble.HOLD] * 3)
             await market.move("49850")
@@ -134,6 +139,26 @@ async def check_weaknesses(exchange: Exchange, bot: BotProcess) -> None:
     assert any("no dead-man switch" in one for one in status.weaknesses) == (profile.guard is Guard.NONE)
 
 
+async def fill_in_parts(market: Market, bot: BotProcess) -> None:
+    """A lot of the only order after another: it is told of twice, after the next one, and never; some is left."""
+    (order,) = market.open()
+    lot, faults = market.face.btc.lot, market.face.faults
+    assert order.intent.quantity > 3 * lot
+    await until(lambda: _listens(market.face, order))
+    for garble in (Garble.DUPLICATE, Garble.HOLD, Garble.DROP):
+        faults.private_garbles.extend([garble] * MESSAGES)
+        await market.face.fill(order.client_id, lot)
+        assert len(faults.private_garbles) < MESSAGES, "nobody was told"
+        faults.private_garbles.clear()
+        if garble is Garble.DUPLICATE:
+            await settled(market, bot, buys=1, sells=0)
+
+
+def _listens(face: Face, order: Order) -> bool:
+    """Whether anybody is told of the account's orders."""
+    return any(list(face.news(connection, OrderChanged(order))) for connection in face.private)
+
+
 async def settled(market: Market, bot: BotProcess, *, buys: int, sells: int) -> None:
     """Returns when so many orders rest at the exchange, and the bot knows of them and of the position."""
     now = "nothing"
@@ -163,6 +188,8 @@ async def check_books(market: Market, dsn: str) -> None:
     assert len(set(ids)) == len(ids), "an order is there twice"
     traded = sorted((trade.order.client_id, trade.price, trade.quantity) for trade in face.core.trades)
     assert len(traded) >= 5
+    parts = Counter(client_id for client_id, *_ in traded)
+    assert max(parts.values()) >= 4, "no order was filled in parts"
     reader = await JournalReader.open(dsn)
     try:
         fills, log = await reader.fills(UID), await reader.decisions(UID, limit=100_000)
