@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from opensqt.connector.ccxt_venue.venue import CcxtVenue
 from opensqt.connector.venue import Account, Kline, Position, Price, VenueFill, VenueOrder
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import OrderState
@@ -141,3 +142,21 @@ def _states(stream: Following, client_id: str) -> list[OrderState]:
 
 def _filled(stream: Following, client_id: str) -> Decimal:
     return sum((fill.quantity for fill in stream.of(VenueFill) if fill.client_id == client_id), Decimal(0))
+
+
+async def test_what_was_sent_of_an_order_is_forgotten_once_it_is_told(simulated: Subject, following: Follow) -> None:
+    """ccxt keeps hundreds of orders and trades: a connector would grow by tens of megabytes."""
+    stream = following(simulated.venue.watch_orders([SYMBOL]))
+    await simulated.following_orders()
+    order = simulated.order(quantity=simulated.quantity * 2)
+    placed(await simulated.venue.place([order]))
+    for _ in range(2):
+        await simulated.face.fill(order.client_id, simulated.quantity)
+    await stream.until(lambda _: _filled(stream, order.client_id) == order.quantity)
+    await stream.until(lambda _: _states(stream, order.client_id)[-1:] == [OrderState.FILLED])
+    assert isinstance(simulated.venue, CcxtVenue)
+    exchange = simulated.venue._session.exchange
+    kept = [*exchange.orders, *exchange.myTrades]
+    assert len(kept) >= 3
+    assert not any(each["info"] for each in kept)
+    assert (exchange.orders.max_size, exchange.myTrades.max_size) == (500, 500)

@@ -2,13 +2,22 @@
 
 Between a message and the next `watch_…` call there is always a moment in which nobody waits: of two fills in one
 packet, ccxt alone would show the second only when a third arrives.
+
+It also reads all that has arrived before anybody else has a turn: of a flood, hundreds of messages for one that is
+passed on. Here the others have a turn after every few.
 """
 
 from typing import Any
 
+AT_ONCE = 4
+"""Messages read in one turn of the event loop."""
 
-def remembering(client: type[Any]) -> type[Any]:
-    """The client's class with a memory of one result for each name that was ever awaited."""
+
+def remembering(client: type[Any], overhead: int) -> type[Any]:
+    """The client's class with a memory of one result for each name that was ever awaited.
+
+    `overhead` is what aiohttp counts for a message besides its length.
+    """
 
     class Remembering(client):  # type: ignore[misc]
         def future(self, message_hash: str) -> Any:
@@ -26,5 +35,19 @@ def remembering(client: type[Any]) -> type[Any]:
             if message_hash in memory and message_hash not in self.futures:
                 memory[message_hash] = result
             return super().resolve(result, message_hash)
+
+        def receive_loop(self) -> None:
+            waiting = self.buffer
+            if self.closed() or not waiting or len(waiting) <= AT_ONCE + 1:
+                super().receive_loop()
+                return
+            size = 0
+            for _ in range(AT_ONCE):
+                message, length = waiting.popleft()
+                size += length + overhead
+                self.handle_message(message)
+            # aiohttp takes off what it has counted for each message when the last of them is read.
+            waiting[0] = (waiting[0][0], waiting[0][1] + size)
+            self.asyncio_loop.call_soon(self.receive_loop)
 
     return Remembering

@@ -20,7 +20,13 @@ KEEP_ALIVE_MS = 15_000
 """Between two pings on a WebSocket; two without an answer end it."""
 
 # What ccxt reads before the first position it is told: of every kind of market, and comparing numbers that are strings.
-_OPTIONS = {"watchPositions": {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False}}
+_OPTIONS = {
+    "watchPositions": {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False},
+    # Of streams it keeps the last so many: as many as one read of a socket (256 KiB) can bring, for that is all that
+    # may come between two looks. Its own 1,000 are 40 MB on some exchanges.
+    "ordersLimit": 500,
+    "tradesLimit": 500,
+}
 _PACKAGES = ("ccxt", "ccxt.async_support", "ccxt.pro")
 
 

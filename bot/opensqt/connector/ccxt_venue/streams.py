@@ -26,6 +26,9 @@ FIRST_AUDIT_SECONDS = 3.0
 LATE_US = 5_000_000
 """A fill that is older than this and was never told shows that the stream is dead, however well it answers pings."""
 _SEEN_LIMIT = 20_000
+_TOLD: Json = {}
+"""In the place of what the exchange has sent of an order or trade that was dealt with: ccxt keeps hundreds of them, and
+what was sent is the larger part of each. News of it brings the exchange's words again."""
 
 
 class Streams:
@@ -132,7 +135,10 @@ class Streams:
                 yield orders
                 continue
             for answer in orders:
+                if answer["info"] is _TOLD:
+                    continue
                 order = convert.order_of(answer, market, dialect, self._session.now_us())
+                answer["info"] = _TOLD
                 self._fills.learn([order])
                 if told.get(order.venue_id) != (order.state, order.filled):
                     told[order.venue_id] = (order.state, order.filled)
@@ -146,11 +152,14 @@ class Streams:
             if isinstance(trades, Gap):
                 yield trades
                 continue
+            fresh = [trade for trade in trades if trade["info"] is not _TOLD]
             try:
-                fills = await self._fills.convert(symbol, market, trades)
+                fills = await self._fills.convert(symbol, market, fresh)
             except CallError as error:
                 yield Gap(f"fills whose orders could not be looked up: {error.failure.message}")
                 continue
+            for trade in fresh:
+                trade["info"] = _TOLD
             for fill in fills:
                 yield fill
 

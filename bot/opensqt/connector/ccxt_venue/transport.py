@@ -46,9 +46,9 @@ def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of o
     """The exchange's class with its requests noted in `current_call` and its rate limiter replaced by `budget_gate`."""
 
     # Only now: the loader decides what the packages above it hold.
-    from ccxt.async_support.base.ws.client import Client  # noqa: PLC0415
+    from ccxt.async_support.base.ws.client import MSG_SIZE_OVERHEAD, Client  # noqa: PLC0415
 
-    remembering_client = remembering(Client)
+    remembering_client = remembering(Client, MSG_SIZE_OVERHEAD)
 
     class Observed(exchange):  # type: ignore[misc]
         budget_gate: Throttle | None = None
