@@ -20,7 +20,9 @@ from opensqt.engine.events import (
     OrderFilled,
     OrderReported,
     OrderState,
+    PlaceFailed,
     PriceChanged,
+    Remedy,
     Started,
 )
 from opensqt.engine.market import Market, to_money
@@ -215,6 +217,21 @@ def trading(config: EngineConfig = CONFIG, *, market: Market = MARKET, price: in
     rig.price(price)
     rig.settle()
     return rig
+
+
+def submitted() -> Rig:
+    """A rig whose entries at 1000, 990 and 980 have not been answered, but for 990 and 980."""
+    rig = Rig()
+    rig.price(1000)
+    rig.settle()
+    rig.price(1004)
+    assert rig.slot(1000).order == "SUBMITTING"
+    return rig
+
+
+def fail(rig: Rig, client_id: str, remedy: Remedy, after: int = 0) -> list[Place]:
+    """The placement fails; returns what is placed in answer."""
+    return of_kind(Place, rig.feed(PlaceFailed(rig.now, client_id, remedy, "because", rig.now + after)))
 
 
 def closed_candle(market: Market, time: int, open_time: int, high: int, low: int, close: int) -> CandleChanged:

@@ -14,19 +14,9 @@ from opensqt.engine.events import (
     PlaceFailed,
     Remedy,
 )
-from tests.engine.rig import BOT_UID, CONFIG, MARKET, SECOND, Rig, looked_up, placed, told, trading
+from tests.engine.rig import BOT_UID, CONFIG, MARKET, SECOND, Rig, looked_up, placed, submitted, told, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
-
-
-def submitted() -> Rig:
-    """A rig whose entries at 1000, 990 and 980 have not been answered, but for 990 and 980."""
-    rig = Rig()
-    rig.price(1000)
-    rig.settle()
-    rig.price(1004)
-    assert rig.slot(1000).order == "SUBMITTING"
-    return rig
 
 
 def order_of(rig: Rig, price: int) -> str:

@@ -17,24 +17,9 @@ from opensqt.engine.events import (
     Remedy,
 )
 from opensqt.engine.view import Phase
-from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, looked_up, of_kind, placed, told, trading
+from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, fail, looked_up, of_kind, placed, submitted, told, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
-
-
-def fail(rig: Rig, client_id: str, remedy: Remedy, after: int = 0) -> list[Place]:
-    """The placement fails; returns what is placed in answer."""
-    return of_kind(Place, rig.feed(PlaceFailed(rig.now, client_id, remedy, "because", rig.now + after)))
-
-
-def submitted() -> Rig:
-    """A rig whose entries at 1000, 990 and 980 have not been answered, but for 990 and 980."""
-    rig = Rig()
-    rig.price(1000)
-    rig.settle()
-    rig.price(1004)
-    assert rig.slot(1000).order == "SUBMITTING"
-    return rig
 
 
 def order_of(rig: Rig, price: int) -> str:

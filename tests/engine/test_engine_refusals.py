@@ -2,27 +2,14 @@
 
 from opensqt.engine.actions import LookUp, OrderSide, Place
 from opensqt.engine.events import Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
-from tests.engine.rig import SECOND, Rig, looked_up, of_kind, placed, told, trading
+from tests.engine.rig import SECOND, fail, looked_up, of_kind, placed, submitted, told, trading
 
 SELL = OrderSide.SELL
 
 
-def submitted() -> tuple[Rig, str]:
-    """The entry at 1000 has been sent and not been answered."""
-    rig = Rig()
-    rig.price(1000)
-    rig.settle()
-    rig.price(1004)
-    return rig, rig.entry(1000)
-
-
-def fail(rig: Rig, client_id: str, remedy: Remedy, after: int = 0) -> list[Place]:
-    """The placement fails; returns what is placed in answer."""
-    return of_kind(Place, rig.feed(PlaceFailed(rig.now, client_id, remedy, "because", rig.now + after)))
-
-
 def test_an_order_that_was_not_carried_out_and_is_not_wanted_is_given_up_at_once() -> None:
-    rig, entry = submitted()
+    rig = submitted()
+    entry = rig.entry(1000)
     rig.configure(goal=Goal.PAUSE)
     fail(rig, entry, Remedy.RETRY, 3 * SECOND)
     assert entry not in rig.engine.live_orders()
@@ -30,14 +17,16 @@ def test_an_order_that_was_not_carried_out_and_is_not_wanted_is_given_up_at_once
 
 
 def test_that_it_waits_is_kept() -> None:
-    rig, entry = submitted()
+    rig = submitted()
+    entry = rig.entry(1000)
     fail(rig, entry, Remedy.RETRY, 3 * SECOND)
     assert rig.engine.dirty
     assert rig.replayed().snapshot() == rig.engine.snapshot()
 
 
 def test_a_refused_order_whose_first_sending_may_be_on_its_way_is_asked_after() -> None:
-    rig, entry = submitted()
+    rig = submitted()
+    entry = rig.entry(1000)
     fail(rig, entry, Remedy.LOOK_UP)
     assert of_kind(Place, rig.feed(OrderNotFound(rig.now, entry))) == [rig.places[entry]]
     assert fail(rig, entry, Remedy.WOULD_CROSS) == []
@@ -47,7 +36,8 @@ def test_a_refused_order_whose_first_sending_may_be_on_its_way_is_asked_after() 
 
 
 def test_what_never_arrives_is_sent_again_less_and_less_often() -> None:
-    rig, entry = submitted()
+    rig = submitted()
+    entry = rig.entry(1000)
     for pause in (0, 2 * SECOND, 4 * SECOND, 8 * SECOND):
         fail(rig, entry, Remedy.LOOK_UP)
         actions = rig.feed(OrderNotFound(rig.now, entry))
@@ -66,7 +56,8 @@ def test_what_the_exchange_has_shown_is_not_sent_again_whatever_fails_later() ->
 
 
 def test_that_margin_lacks_is_told_with_the_time_for_which_entries_wait() -> None:
-    rig, entry = submitted()
+    rig = submitted()
+    entry = rig.entry(1000)
     (notice,) = [
         action
         for action in rig.feed(PlaceFailed(rig.now, entry, Remedy.INSUFFICIENT_MARGIN, "too little"))
