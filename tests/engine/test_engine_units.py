@@ -2,13 +2,19 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opensqt.api.gridbot import GridBotSpec
 from opensqt.engine.actions import Place
+from opensqt.engine.config import EngineConfig
+from opensqt.engine.events import Configured, Goal
 from opensqt.engine.market import DUST, Market, from_money, to_money
-from tests.engine.rig import CONFIG, Rig, of_kind
+from opensqt.engine.view import Phase
+from tests.engine.rig import CONFIG, MARKET, Rig, of_kind
 
 STEPS = st.sampled_from([Decimal(text) for text in ("1", "0.5", "0.1", "0.01", "0.001", "0.00001", "10")])
 AMOUNTS = st.decimals(min_value=0, max_value=10**7, places=12, allow_nan=False, allow_infinity=False)
@@ -45,3 +51,34 @@ def test_complaint_07_no_order_is_worth_more_than_the_spec_says(
         assert place.price is not None
         assert place.lots > 0
         assert from_money(there.notional(place.price, place.lots)) <= size
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("riskLimits", "maxPosition", "0.005"),
+        ("riskLimits", "maxPriceDeviationPercent", "0.00005"),
+        ("circuitBreaker", "maxDrawdownPercent", "0.00005"),
+        ("circuitBreaker", "maxDailyLossPercent", "0.00005"),
+        ("barriers", "takeProfitPrice", "0.5"),
+        ("barriers", "stopLossPrice", "0.5"),
+        ("grid", "triggerPrice", "0.5"),
+    ],
+)
+def test_a_limit_that_would_be_rounded_off_is_refused_and_never_turned_off(part: str, name: str, value: str) -> None:
+    """0 means off: less than a tick, a lot or a millionth must not come to that."""
+    spec: dict[str, Any] = {
+        "connectorRef": {"name": "paper"},
+        "symbol": "BTC/USDT:USDT",
+        "grid": {"spacing": {"arithmetic": "10"}, "buyWindow": 3},
+        "order": {"quoteSize": "100"},
+    }
+    fits = EngineConfig.from_spec(GridBotSpec.model_validate(spec), MARKET)
+    limited = GridBotSpec.model_validate(spec | {part: spec.get(part, {}) | {name: value}})
+    rig = Rig(EngineConfig.from_spec(limited, MARKET))
+    assert of_kind(Place, rig.price(1000)) == []
+    view = rig.engine.view()
+    assert (view.phase, view.reason) == (Phase.HALTED, "LimitTooSmall")
+    assert view.message.startswith(f"spec.{part}.{name} would be 0 on BTC/USDT:USDT")
+    assert rig.replayed().view() == view
+    assert of_kind(Place, rig.feed(Configured(rig.now, 2, Goal.RUN, fits))) != []

@@ -1,5 +1,6 @@
 """A GridBot's spec in integers, as the engine wants it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -94,6 +95,8 @@ class EngineConfig:
     existing_position: ExistingPosition = ExistingPosition.REFUSE
     skew_ppm: int = 0
     atr: AtrConfig | None = None
+    rounded_away: str = ""
+    """The fields of the spec with a value that this market rounds to 0, which would mean: off."""
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -121,44 +124,54 @@ class EngineConfig:
         spacing, limits, breaker = spec.grid.spacing, spec.risk_limits, spec.circuit_breaker
         order, barriers = spec.order, spec.barriers
         zero = Decimal(0)
+        rounded_away: list[str] = []
+
+        def kept(path: str, given: Decimal | None, rounded: Callable[[Decimal], int]) -> int:
+            number = rounded(given or zero)
+            if given and not number:
+                rounded_away.append(path)
+            return number
+
         return cls(
             step=market.to_ticks(spacing.arithmetic or zero),
             ratio_ppm=int((spacing.geometric or zero) * PPM / 100),
             buy_window=spec.grid.buy_window,
             sell_window=spec.grid.sell_window,
             lower=market.to_ticks_up(spec.grid.lower or zero),
-            upper=market.to_ticks(spec.grid.upper or zero),
+            upper=kept("spec.grid.upper", spec.grid.upper, market.to_ticks),
             order_money=to_money(order.quote_size or zero),
             post_only=spec.order.post_only,
-            max_position=market.to_lots(limits.max_position or zero),
-            max_notional=to_money(limits.max_notional or zero),
+            max_position=kept("spec.riskLimits.maxPosition", limits.max_position, market.to_lots),
+            max_notional=kept("spec.riskLimits.maxNotional", limits.max_notional, to_money),
             max_open_orders=limits.max_open_orders,
             max_leverage=1 if market.spot else limits.max_leverage,
             max_consecutive_losses=breaker.max_consecutive_losses,
-            max_drawdown=to_money(breaker.max_drawdown or zero),
-            max_drawdown_ppm=int((breaker.max_drawdown_percent or zero) * PPM / 100),
+            max_drawdown=kept("spec.circuitBreaker.maxDrawdown", breaker.max_drawdown, to_money),
+            max_drawdown_ppm=kept("spec.circuitBreaker.maxDrawdownPercent", breaker.max_drawdown_percent, _ppm),
             cooldown=breaker.cooldown_seconds * 1_000_000,
             reset_token=breaker.reset_token,
             order_lots=market.to_lots(order.base_size or zero),
             order_equity_ppm=int((order.equity_percent or zero) * PPM / 100),
             reinvest_ppm=int((order.reinvest_percent or zero) * PPM / 100),
-            take_profit=to_money(barriers.take_profit or zero),
-            stop_loss=to_money(barriers.stop_loss or zero),
-            take_profit_price=market.to_ticks(barriers.take_profit_price or zero),
-            stop_loss_price=market.to_ticks(barriers.stop_loss_price or zero),
+            take_profit=kept("spec.barriers.takeProfit", barriers.take_profit, to_money),
+            stop_loss=kept("spec.barriers.stopLoss", barriers.stop_loss, to_money),
+            take_profit_price=kept("spec.barriers.takeProfitPrice", barriers.take_profit_price, market.to_ticks),
+            stop_loss_price=kept("spec.barriers.stopLossPrice", barriers.stop_loss_price, market.to_ticks),
             time_limit=(barriers.time_limit_seconds or 0) * 1_000_000,
             barrier_action=barriers.then,
             side=spec.side,
             trail_up=spec.grid.trailing.up,
             trail_down=spec.grid.trailing.down,
-            trail_up_to=market.to_ticks(spec.grid.trailing.up_to or zero),
+            trail_up_to=kept("spec.grid.trailing.upTo", spec.grid.trailing.up_to, market.to_ticks),
             trail_down_to=market.to_ticks_up(spec.grid.trailing.down_to or zero),
-            trigger_price=market.to_ticks(spec.grid.trigger_price or zero),
-            max_price_deviation_ppm=int((limits.max_price_deviation_percent or zero) * PPM / 100),
+            trigger_price=kept("spec.grid.triggerPrice", spec.grid.trigger_price, market.to_ticks),
+            max_price_deviation_ppm=kept(
+                "spec.riskLimits.maxPriceDeviationPercent", limits.max_price_deviation_percent, _ppm
+            ),
             max_price_age=limits.max_price_age_seconds * 1_000_000,
             margin_lock=limits.margin_lock_seconds * 1_000_000,
-            max_daily_loss=to_money(breaker.max_daily_loss or zero),
-            max_daily_loss_ppm=int((breaker.max_daily_loss_percent or zero) * PPM / 100),
+            max_daily_loss=kept("spec.circuitBreaker.maxDailyLoss", breaker.max_daily_loss, to_money),
+            max_daily_loss_ppm=kept("spec.circuitBreaker.maxDailyLossPercent", breaker.max_daily_loss_percent, _ppm),
             leverage=1 if market.spot else spec.leverage,
             reconcile_interval=spec.safety.reconcile_interval_seconds * 1_000_000,
             required_slots=spec.safety.required_slots,
@@ -167,7 +180,12 @@ class EngineConfig:
             atr=_atr_of(spacing.atr) if spacing.atr else None,
             skew_ppm=int((spec.grid.inventory_skew or zero) * PPM),
             monitor=_monitor_of(spec.market_monitor) if spec.market_monitor else None,
+            rounded_away=" and ".join(rounded_away),
         )
+
+
+def _ppm(percent: Decimal) -> int:
+    return int(percent * PPM / 100)
 
 
 def _atr_of(atr: Atr) -> AtrConfig:

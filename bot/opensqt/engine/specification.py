@@ -80,6 +80,11 @@ def check(turn: Turn, config: EngineConfig, layout: Layout) -> None:
 
 def _refusal(turn: Turn, config: EngineConfig, layout: Layout) -> tuple[str, str]:
     market = turn.market
+    if config.rounded_away:
+        return Refusal.LIMIT_TOO_SMALL, (
+            f"{config.rounded_away} would be 0 on {market.symbol}, which means off: the least is "
+            f"{market.tick_size} for a price, {market.lot_size} for a quantity, 0.0001 for a percentage"
+        )
     if not layout.known:
         return "", ""
     if not config.step and not config.ratio_ppm and config.atr is None:

@@ -46,6 +46,7 @@ class Refusal(StrEnum):
 
     SPACING_TOO_SMALL = "SpacingTooSmall"
     BOUNDS_TOO_NARROW = "BoundsTooNarrow"
+    LIMIT_TOO_SMALL = "LimitTooSmall"
     ORDER_TOO_SMALL = "OrderTooSmall"
     ORDER_TOO_LARGE = "OrderTooLarge"
     UNPROFITABLE = "Unprofitable"
