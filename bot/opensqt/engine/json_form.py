@@ -96,6 +96,8 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
 
 
 def _plain(kind: type, data: Any) -> Any:
+    if kind is str and isinstance(data, StrEnum):
+        return data.value  # a state that was not written out as text in between
     if type(data) is not kind:
         raise TypeError(f"{data!r} is not {kind.__name__}")
     return data
