@@ -36,7 +36,7 @@ class Storm:
             ("502 instead of a placement", lambda: self._next(Operation.PLACE, status=502, body=BAD_GATEWAY)),
             ("503 after acceptance", lambda: self._next(Operation.PLACE, status=503, body="", carried_out=True)),
             ("hung up on a placement", lambda: self._next(Operation.PLACE, hang_up=True)),
-            ("429 for a placement", lambda: face.refuse_next(Operation.PLACE, Reason.RATE_LIMIT, seconds=1)),
+            ("429 for a placement", self._too_many),
             ("cancel's answer lost", lambda: self._next(Operation.CANCEL, hang_up=True, carried_out=True)),
             ("hung up on a cancel", lambda: self._next(Operation.CANCEL, hang_up=True)),
             ("503 for a look-up", lambda: self._next(Operation.ORDER, status=503, body="")),
@@ -70,11 +70,17 @@ class Storm:
             if striking is not None:
                 await striking
 
+    def _too_many(self) -> None:
+        if not self._face.faults.waiting(Operation.PLACE):
+            self._face.refuse_next(Operation.PLACE, Reason.RATE_LIMIT, seconds=1)
+
     def _next(self, operation: Operation, *, status: int = 0, body: str = "", hang_up: bool = False,
               carried_out: bool = False, delay: float = 0.0) -> None:  # fmt: skip
-        self._face.faults.next(
-            Fault(operation, status=status, body=body, hang_up=hang_up, carried_out=carried_out, delay=delay)
-        )
+        """One at a time: where few requests come, faults would pile up until none succeeds any more."""
+        if not self._face.faults.waiting(operation):
+            self._face.faults.next(
+                Fault(operation, status=status, body=body, hang_up=hang_up, carried_out=carried_out, delay=delay)
+            )
 
     def _garble(self, garble: Garble) -> None:
         """Of the next message about orders, fills or the account, and of the next price."""

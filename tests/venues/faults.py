@@ -86,6 +86,10 @@ class Faults:
             self._requests.remove(fault)
         return fault
 
+    def waiting(self, operation: Operation) -> bool:
+        """Whether the next request of this kind fails already."""
+        return any(fault.operation is operation for fault in self._requests)
+
     def garble(self, *, private: bool) -> Garble:
         waiting = self.private_garbles if private and self.private_garbles else self.garbles
         return waiting.popleft() if waiting else Garble.PASS
