@@ -56,6 +56,15 @@ def test_an_exit_is_judged_as_a_whole() -> None:
     assert rig.engine.view().consecutive_losses == 1
 
 
+def test_a_part_that_wins_does_not_hide_that_its_exit_has_lost() -> None:
+    rig = trading()
+    rig.fill(rig.entry(1000))
+    rig.opened(*rig.engine.live_orders())
+    rig.fill(rig.exit(1010), 3, fee=money(5))
+    rig.fill(rig.exit(1010), 7)
+    assert rig.engine.view().consecutive_losses == 1
+
+
 def test_open_it_withdraws_entries_and_keeps_selling() -> None:
     rig = trading(replace(CONFIG, max_consecutive_losses=1))
     rig.fill(rig.entry(990))

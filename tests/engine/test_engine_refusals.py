@@ -1,7 +1,8 @@
 """Placements that fail: what may have arrived all the same is not given up, and nothing is sent in a rush."""
 
 from opensqt.engine.actions import LookUp, OrderSide, Place
-from opensqt.engine.events import Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
+from opensqt.engine.events import CancelFailed, Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
+from opensqt.engine.view import Phase
 from tests.engine.rig import SECOND, fail, looked_up, of_kind, placed, submitted, told, trading
 
 SELL = OrderSide.SELL
@@ -22,6 +23,23 @@ def test_that_it_waits_is_kept() -> None:
     fail(rig, entry, Remedy.RETRY, 3 * SECOND)
     assert rig.engine.dirty
     assert rig.replayed().snapshot() == rig.engine.snapshot()
+
+
+def test_after_a_restart_what_waits_is_looked_up_before_it_is_sent_again() -> None:
+    """Another instance may have sent it, and not lived to hear of it."""
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.RETRY, 3 * SECOND)
+    assert entry in looked_up(rig.restart())
+    assert (OrderSide.BUY, 1000, 10) not in placed(rig.price(1004) + rig.wait(60 * SECOND))
+    assert rig.places[entry] in of_kind(Place, rig.feed(OrderNotFound(rig.now, entry)) + rig.wait(60 * SECOND))
+
+
+def test_a_cancel_that_only_a_person_can_mend_halts_the_bot() -> None:
+    rig = trading()
+    rig.price(1014)
+    assert "Halted" in told(rig.feed(CancelFailed(rig.now, rig.entry(980), Remedy.HALT, "the account is frozen")))
+    assert (rig.engine.view().phase, rig.engine.view().message) == (Phase.HALTED, "the account is frozen")
 
 
 def test_a_refused_order_whose_first_sending_may_be_on_its_way_is_asked_after() -> None:
