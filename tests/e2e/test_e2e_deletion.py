@@ -11,47 +11,42 @@ from tests.e2e.lab import BTC, MODEL, Lab, bot, candles, condition, connector, e
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1800)]
 
 
-async def _deleted(lab: Lab, policy: str, folder: Path, *options: str) -> Books:
-    """What is left of a bot that holds something to its end: no price comes back to its exits."""
-    lab.apply(candles("btc", falling(folder)), connector(BTC, speed=60), bot(deletionPolicy=policy))
-    lab.until_ready("grid")
-    found = lab.until("grid", "it holds something", lambda it: float(it["status"]["position"]["quantity"]) > 0)
-    lab.run("delete", "gridbot", "grid", "--timeout=240s", *options)
-    eventually("its Pod is gone", lambda: not lab.pod("grid"))
-    return await books.read(lab.kubectl, found["metadata"]["uid"], lab.uid("exchangeconnector", "paper"))
+DELETED: dict[str, tuple[str, str, str]] = {
+    "cancelled": ("BTC/USDT:USDT", "CancelOrders", "background"),
+    "closed": ("ETH/USDT:USDT", "ClosePosition", "background"),
+    "left": ("SOL/USDT:USDT", "Orphan", "background"),
+    # It takes the Pod from its owner: the bot is wound down all the same, and its Pod goes.
+    "disowned": ("XRP/USDT:USDT", "CancelOrders", "orphan"),
+}
+"""Bots on one connector: symbol, policy, and how kubectl cascades."""
+
+
+async def test_deletion_leaves_what_the_policy_says(lab: Lab, tmp_path: Path) -> None:
+    """CancelOrders keeps the position, ClosePosition nothing, Orphan all; nothing is left that trades."""
+    # They hold something to their end: no price comes back to their exits.
+    markets = [BTC | {"symbol": symbol} for symbol, _, _ in DELETED.values()]
+    lab.apply(candles("btc", falling(tmp_path)), connector(*markets, speed=60))
+    lab.apply(*(bot(name, symbol=symbol, deletionPolicy=policy) for name, (symbol, policy, _) in DELETED.items()))
+    lab.until_ready(*DELETED)
+    uids = {}
+    for name in DELETED:
+        found = lab.until(name, f"{name} holds something", lambda it: float(it["status"]["position"]["quantity"]) > 0)
+        uids[name] = found["metadata"]["uid"]
+    for name, (_, _, cascade) in DELETED.items():
+        lab.run("delete", "gridbot", name, "--wait=false", f"--cascade={cascade}")
+    for name in DELETED:
+        eventually(f"{name} is gone", lambda: not lab.bot(name))  # noqa: B023
+        eventually(f"the Pod of {name} is gone", lambda: not lab.pod(name))  # noqa: B023
+    account = lab.uid("exchangeconnector", "paper")
+    written = {name: await books.read(lab.kubectl, uid, account) for name, uid in uids.items()}
+    assert {name for name, book in written.items() if _live(book)} == {"left"}
+    assert {name for name, book in written.items() if book.position == 0} == {"closed"}
+    for name in DELETED.keys() - {"left"}:  # whose orders are filled while nobody writes it down
+        written[name].assert_exactly_once()
 
 
 def _live(written: Books) -> list[str]:
     return [client_id for client_id, _, _, state in written.placed if state.upper() in {"OPEN", "PARTIALLY_FILLED"}]
-
-
-async def test_cancel_orders_keeps_the_position(lab: Lab, tmp_path: Path) -> None:
-    """CancelOrders: no order is left, the position is."""
-    written = await _deleted(lab, "CancelOrders", tmp_path)
-    assert not _live(written)
-    assert written.position > 0
-    written.assert_exactly_once()
-
-
-async def test_close_position_leaves_nothing(lab: Lab, tmp_path: Path) -> None:
-    """ClosePosition: no order and no position are left."""
-    written = await _deleted(lab, "ClosePosition", tmp_path)
-    assert not _live(written)
-    assert written.position == 0
-    written.assert_exactly_once()
-
-
-async def test_orphan_leaves_orders_as_they_are(lab: Lab, tmp_path: Path) -> None:
-    """Orphan: the orders stay in the market."""
-    written = await _deleted(lab, "Orphan", tmp_path)
-    assert _live(written)
-
-
-async def test_deletion_that_orphans_its_pod_leaves_nothing_that_trades(lab: Lab, tmp_path: Path) -> None:
-    """`--cascade=orphan` takes the Pod from its owner: it is wound down all the same, and goes."""
-    written = await _deleted(lab, "CancelOrders", tmp_path, "--cascade=orphan")
-    assert not _live(written)
-    assert written.position > 0
 
 
 def test_deleting_a_bot_that_never_ran(lab: Lab) -> None:

@@ -8,46 +8,31 @@ from tests.e2e.lab import MODEL, Lab, Object, bot, connector, container_id, is_r
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1800)]
 
 
-def test_a_limit_is_pushed_live(lab: Lab) -> None:
-    """A changed limit is in force within seconds, in the same process."""
+async def test_edits_of_a_bot_that_trades(lab: Lab) -> None:
+    """Limits and state change in the same process; other memory starts another Pod under the next epoch."""
     lab.apply(connector(MODEL), bot())
     lab.until_ready("grid")
     lab.until_fills("grid")
     before = lab.pod("grid")
+
     lab.patch("gridbot", "grid", {"riskLimits": {"maxOpenOrders": 3}})
     lab.until("grid", "3 orders at most", lambda it: is_ready(it) and _limit(it) == "3" and _within(it, 3))
+    lab.patch("gridbot", "grid", {"riskLimits": {"maxOpenOrders": 30}, "state": "Paused"})
+    lab.until("grid", "it is paused without buys", lambda it: is_ready(it) and _is(it, "Paused") and not _buys(it))
+    lab.patch("gridbot", "grid", {"state": "Running"})
+    running = lab.until("grid", "it runs with buys", lambda it: is_ready(it) and _is(it, "Running") and _buys(it))
     after = lab.pod("grid")
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert container_id(after) == container_id(before)
-    assert lab.bot("grid")["status"]["epoch"] == 1
+    assert running["status"]["epoch"] == 1
 
-
-def test_paused_keeps_exits_and_running_goes_on(lab: Lab) -> None:
-    """Paused has no entries; Running has them again; the process is the same."""
-    lab.apply(connector(MODEL), bot())
-    lab.until_ready("grid")
-    lab.until_fills("grid")
-    before = container_id(lab.pod("grid"))
-    lab.patch("gridbot", "grid", {"state": "Paused"})
-    lab.until("grid", "it is paused without buys", lambda it: is_ready(it) and _is(it, "Paused") and not _buys(it))
-    lab.patch("gridbot", "grid", {"state": "Running"})
-    lab.until("grid", "it runs with buys", lambda it: is_ready(it) and _is(it, "Running") and _buys(it))
-    assert container_id(lab.pod("grid")) == before
-
-
-async def test_what_needs_a_restart_rolls_the_pod(lab: Lab) -> None:
-    """Another spacing starts another Pod under the next epoch; the fills go on, and no order is placed twice."""
-    lab.apply(connector(MODEL), bot())
-    lab.until_ready("grid")
-    before = lab.until_fills("grid")
-    pod = lab.pod("grid")["metadata"]["uid"]
     lab.patch("gridbot", "grid", {"resources": {"limits": {"memory": "256Mi"}}})
     lab.until("grid", "a second epoch is ready", lambda it: is_ready(it) and it["status"]["epoch"] == 2)
     rolled = lab.pod("grid")
-    assert rolled["metadata"]["uid"] != pod
+    assert rolled["metadata"]["uid"] != before["metadata"]["uid"]
     assert rolled["spec"]["containers"][0]["resources"]["limits"]["memory"] == "256Mi"
-    after = lab.until_fills("grid")
-    assert after["status"]["orders"]["fills"] > before["status"]["orders"]["fills"]
+    more = lab.until_fills("grid")
+    assert more["status"]["orders"]["fills"] > running["status"]["orders"]["fills"]
     stopped = lab.stop("grid")
     written = await books.read(lab.kubectl, stopped["metadata"]["uid"], lab.uid("exchangeconnector", "paper"))
     written.assert_exactly_once()
