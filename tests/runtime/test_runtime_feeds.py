@@ -22,9 +22,8 @@ class Unlucky(Random):
         return high
 
 
-async def test_a_connector_that_was_gone_for_long_is_found_soon_after_its_return(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def pauses_after(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Before each new try of a stream that always ends so."""
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -32,17 +31,31 @@ async def test_a_connector_that_was_gone_for_long_is_found_soon_after_its_return
         if len(pauses) == TRIES:
             raise asyncio.CancelledError
 
-    async def unreachable() -> AsyncGenerator[Message[str], None]:
-        raise VenueError(Failure(Remedy.RETRY, "nobody is there"))
+    async def failing() -> AsyncGenerator[Message[str], None]:
+        raise VenueError(failure)
         yield
 
     async def opened() -> None: ...
 
     monkeypatch.setattr("opensqt.runtime.feeds.asyncio.sleep", pause)
     subscription: Subscription[str] = Subscription(
-        "price", unreachable, lambda _: None, random=Unlucky(), opened=opened, failed=lambda *_: None
+        "price", failing, lambda _: None, random=Unlucky(), opened=opened, failed=lambda *_: None
     )
     with pytest.raises(asyncio.CancelledError):
         await subscription.run()
+    return pauses
+
+
+async def test_a_connector_that_was_gone_for_long_is_found_soon_after_its_return(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses = await pauses_after(Failure(Remedy.RETRY, "nobody is there"), monkeypatch)
     assert max(pauses) <= LONGEST
     assert pauses[-1] > pauses[0], "whoever is not there is not asked all the time"
+
+
+async def test_a_used_up_rate_budget_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All bots of an account that come again after a moment would keep it used up for ever."""
+    pauses = await pauses_after(Failure(Remedy.BACK_OFF, "used up", retry_after_ms=5000), monkeypatch)
+    assert min(pauses) >= 5
+    assert pauses[-1] > 5 * LONGEST

@@ -35,8 +35,9 @@ log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
 CLOCKS_APART = 60_000_000
 """Microseconds by which an exchange's fill may seem older than its order."""
-LISTED_FROM = 20
-"""So many look-ups at once are worth a list of all open orders, which exchanges give in pages of 50 or more."""
+LISTED_FROM = 3
+"""So many look-ups at once are worth a list of all open orders, which exchanges give in pages of 50 or more: after a
+gap all bots of an account look up all that they have, and together use up its rate budget."""
 RETRIES = Backoff(first=0.5, cap=30.0, floor=0.1)
 REFUSALS = frozenset({Remedy.FIX_REQUEST, Remedy.WOULD_CROSS, Remedy.INSUFFICIENT_MARGIN})
 """After which a slot would be free for another order, so that they are not believed without a look."""

@@ -14,10 +14,10 @@ from typing import Generic, TypeVar
 import structlog
 
 from opensqt.connector.client import Caller, ExchangeClient, Message
-from opensqt.connector.retry import TO_CONNECTOR
-from opensqt.connector.venue import Account, OrderUpdate, Position, Price, VenueError
+from opensqt.connector.retry import RECONNECTS, TO_CONNECTOR
+from opensqt.connector.venue import Account, Failure, OrderUpdate, Position, Price, VenueError
 from opensqt.engine.client_id import client_id_prefix
-from opensqt.engine.events import Event, FeedChanged
+from opensqt.engine.events import Event, FeedChanged, Remedy
 from opensqt.runtime.clock import MarketClock
 from opensqt.runtime.probes import ORDER_FEED, PRICE_FEED, Probes
 from opensqt.runtime.translation import Translation
@@ -53,20 +53,24 @@ class Subscription(Generic[Update]):
         self._random = random
         self._opened = opened
         self._failed = failed
-        self._delays = TO_CONNECTOR.delays(random.uniform)
+        self._calm()
         self.heard_at = 0.0
         """The event loop's time of the last message."""
 
     async def run(self) -> None:
         while True:
-            reason, message = "Interrupted", "the stream ended"
+            crowded = False
+            reason, message, asked = "Interrupted", "the stream ended", 0.0
             try:
                 await self._follow()
             except* StreamFailedError as errors:
                 reason, message = errors.exceptions[0].args
             except* VenueError as errors:
-                reason, message = "Unreachable", str(errors.exceptions[0])
-            seconds = next(self._delays)
+                failure = _failure(errors)
+                reason, message, asked = "Unreachable", failure.message, failure.retry_after_ms / 1000
+                # The budget is all bots': who comes again soon helps to keep it used up.
+                crowded = failure.remedy is Remedy.BACK_OFF
+            seconds = max(asked, next(self._crowded if crowded else self._delays))
             log.warning(
                 "stream_failed", stream=self._name, reason=reason, error=message, retry_seconds=round(seconds, 2)
             )
@@ -93,7 +97,16 @@ class Subscription(Generic[Update]):
 
     async def _catch_up(self) -> None:
         await self._opened()
+        self._calm()
+
+    def _calm(self) -> None:
         self._delays = TO_CONNECTOR.delays(self._random.uniform)
+        self._crowded = RECONNECTS.delays(self._random.uniform)
+
+
+def _failure(errors: ExceptionGroup[VenueError]) -> Failure:
+    error = errors.exceptions[0]
+    return error.failure if isinstance(error, VenueError) else _failure(error)
 
 
 class Feeds:
