@@ -54,9 +54,8 @@ async def test_what_it_is_told_while_the_position_is_asked_for_is_taken_later(po
         await paused_without_an_order(running, venue)
 
 
-async def test_what_it_is_told_before_the_orders_are_followed_is_taken_later(
-    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def held_up(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """The first event says that the bot is about to follow its orders, the second lets it."""
     asked, answers = asyncio.Event(), asyncio.Event()
     opened = Feeds._orders_opened
 
@@ -66,6 +65,30 @@ async def test_what_it_is_told_before_the_orders_are_followed_is_taken_later(
         await opened(feeds)
 
     monkeypatch.setattr(Feeds, "_orders_opened", opened_late)
+    return asked, answers
+
+
+async def test_an_instance_that_follows_no_orders_yet_does_not_look_like_the_one_before(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address:
+        async with bot(environment(postgres_dsn), address) as first:
+            await first.orders_known(2)
+        asked, answers = held_up(monkeypatch)
+        async with bot(environment(postgres_dsn), address) as again:
+            await asked.wait()
+            status = await again.status()
+            assert (status.phase, status.reason) == (pb.PHASE_STARTING, "OrdersNotFollowed")
+            assert (status.epoch, status.gate[0].reason) == (2, "OrdersNotFollowed")
+            answers.set()
+            assert (await again.phase(pb.PHASE_RUNNING)).epoch == 2
+
+
+async def test_what_it_is_told_before_the_orders_are_followed_is_taken_later(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = held_up(monkeypatch)
     venue = SimulatedVenue("40000")
     async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
         await asked.wait()

@@ -86,7 +86,7 @@ class Trading:
         self._random = random
         self._feeds: Feeds | None = None
         self._skew = 0
-        self._under_way = False
+        self._under_way = self._begun = False
         self._told: Configured | None = None
         """The newest configuration of those that came before trading was under way."""
         self._stop = asyncio.Event()
@@ -115,6 +115,9 @@ class Trading:
         return self._feeds.ages() if self._feeds else {}
 
     def committed(self, events: Sequence[Event], actions: Sequence[Action]) -> None:
+        if not self._begun:  # what the log says is of earlier instances until this one's start is in it
+            self._begun = True
+            self._around.board.attach(self.loop.view, self._around.translation.market)
         self.book.committed(events)
         for action in actions:
             if isinstance(action, Notify):
@@ -138,7 +141,7 @@ class Trading:
         if position is not None:
             self.loop.put(self._around.translation.found(position))
         self.clock_compared(clock_skew)
-        self._around.board.attach(self.loop.view, self._around.translation.market)
+        self._around.board.starting("OrdersNotFollowed", "the stream of the bot's orders is not followed yet")
         if self._around.capabilities.lockstep:
             self._go()
             await self._run_lockstep()
