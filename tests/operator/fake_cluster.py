@@ -14,7 +14,7 @@ from tests.operator.fake_pods import FakeBot, FakeConnector, free_address, resou
 from tests.operator.kube_client import ApiError, KubeClient, Object
 
 _EVERY = 0.05
-_COLLECTS = 4
+_COLLECTS = 6
 """Garbage is collected at every so many turns: it is most of what a turn asks the API server."""
 
 
@@ -33,6 +33,8 @@ class FakeCluster:
         """The node confirms nothing any more."""
         self.stubborn: set[str] = set()
         self.adjust: Callable[[FakeBot], None] = lambda bot: None
+        self._pods: list[Object] = []
+        """As of this turn."""
         self._served: dict[str, tuple[str, FakeBot | FakeConnector]] = {}
         self._task = asyncio.create_task(self._run())
 
@@ -51,7 +53,7 @@ class FakeCluster:
     async def _run(self) -> None:
         for turn in itertools.count():
             collecting = () if turn % _COLLECTS else (self._orphan, self._collect_garbage)
-            for step in (*collecting, self._run_deployments, self._run_pods):
+            for step in (*collecting, self._look, self._run_deployments, self._run_pods):
                 try:
                     await step()
                 except ApiError as error:
@@ -59,6 +61,9 @@ class FakeCluster:
                     if error.code not in {404, 409, 422}:
                         raise
             await asyncio.sleep(_EVERY)
+
+    async def _look(self) -> None:
+        self._pods = await self.kube.list("Pod")
 
     async def _orphan(self) -> None:
         """What is deleted with `--cascade=orphan` loses its children first."""
@@ -110,7 +115,7 @@ class FakeCluster:
             }
             pods = [
                 p
-                for p in await self.kube.list("Pod")
+                for p in self._pods
                 if any(r["uid"] == metadata["uid"] for r in p["metadata"].get("ownerReferences", []))
             ]
             for old in pods:
@@ -128,7 +133,7 @@ class FakeCluster:
                 })  # fmt: skip
 
     async def _run_pods(self) -> None:
-        pods = {pod["metadata"]["uid"]: pod for pod in await self.kube.list("Pod")}
+        pods = {pod["metadata"]["uid"]: pod for pod in self._pods}
         for uid in set(self._served) - set(pods):
             await self._end(uid)
         for uid, pod in pods.items():

@@ -2,28 +2,28 @@
 
 import asyncio
 import os
-import signal
-import sys
 import tempfile
 import urllib.error
 import urllib.request
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.operator.fake_pods import free_address
+from tests.operator.operator_fork import forked
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "opensqt-bot:test"
 
 
 class OperatorProcess:
-    """`python -m opensqt_operator` with an explicit kubeconfig; a context manager that waits until it is ready."""
+    """`opensqt-operator` with an explicit kubeconfig; a context manager that waits until it is ready."""
 
     def __init__(self, kubeconfig: Path, namespace: str, *options: str, image: str = IMAGE) -> None:
         self._kubeconfig, self._namespace, self._options, self._image = kubeconfig, namespace, options, image
         self._log = tempfile.NamedTemporaryFile("w+b", prefix="operator-", suffix=".log")  # noqa: SIM115
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: ForkServerProcess | None = None
         self._address = free_address()
 
     async def __aenter__(self) -> Self:
@@ -44,22 +44,19 @@ class OperatorProcess:
             "PYTHONPATH": f"{ROOT / 'bot'}:{ROOT / 'operator'}",
             "HOME": "/nonexistent",
         }
-        self.process = await asyncio.create_subprocess_exec(
-            # It dies with the tests, however they die.
-            "setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "opensqt_operator",
+        words = [
             "--kubeconfig", str(self._kubeconfig), "--namespace", self._namespace,
             "--image", self._image, "--listen", self._address,
             "--log-format", "console", "--resync-seconds", "60", *self._options,
-            env=environment, stdout=self._log, stderr=self._log, cwd="/",
-        )  # fmt: skip
+        ]  # fmt: skip
+        self.process = forked(words, environment, Path(self._log.name))
         if ready:
             await self.wait_ready()
 
     async def wait_ready(self) -> None:
         async with asyncio.timeout(180):
             while (await self.probe("readyz"))[0] != 200:
-                assert self.process is not None
-                assert self.process.returncode is None, self.log()
+                assert self.alive, self.log()
                 await asyncio.sleep(0.05)
 
     async def probe(self, path: str) -> tuple[int, str]:
@@ -68,24 +65,32 @@ class OperatorProcess:
     async def metrics(self) -> str:
         return (await asyncio.to_thread(_get, f"http://{self._address}:9090/metrics"))[1]
 
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.is_alive()
+
     async def kill(self) -> None:
         """SIGKILL."""
-        if self.process is not None and self.process.returncode is None:
+        if self.process is not None:
             self.process.kill()
-            await self.process.wait()
+            await self._ended()
 
     async def stop(self) -> int:
         """SIGTERM, as kubelet does it; the exit code."""
         if self.process is None:
             return 0
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(120):
-                    await self.process.wait()
-            except TimeoutError:
-                await self.kill()
-        return self.process.returncode or 0
+        self.process.terminate()
+        try:
+            async with asyncio.timeout(120):
+                await self._ended()
+        except TimeoutError:
+            await self.kill()
+        return self.process.exitcode or 0
+
+    async def _ended(self) -> None:
+        # In this thread alone: two that ask at once might both miss the exit code.
+        while self.alive:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.01)
 
     def log(self) -> str:
         return Path(self._log.name).read_text()

@@ -64,8 +64,7 @@ async def test_an_api_server_that_is_away_for_a_while(world: World, tmp_path: Pa
             return asked["PATCH"] >= 4
 
         await eventually(tried, "the status is tried again and again")
-        assert operator.process is not None
-        assert operator.process.returncode is None
+        assert operator.alive
         assert (await operator.probe("healthz"))[0] == 200
         proxy.fault = lambda method, path: None
         await world.until(lambda bot: bot["status"]["orders"]["fills"] == 5, "caught up")

@@ -118,7 +118,7 @@ async def test_an_upgrade_stops_at_what_does_not_come_up_and_goes_on_when_it_doe
         await world.kube.merge("GridBot", rest, {"spec": {"riskLimits": {"maxOpenOrders": 33}}})
         await world.until(lambda bot: observed(bot) and ready(bot) == "True", "its spec reaches it", rest)
         assert sorted(await images(world)) == sorted(["broken", before, before])
-        assert operator.process is not None
+        assert operator.alive
     async with world.operator(image="opensqt-bot:better"):
 
         async def all_upgraded() -> bool:
