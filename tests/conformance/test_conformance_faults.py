@@ -87,8 +87,11 @@ async def test_a_read_is_repeated(simulated: Subject) -> None:
 
 
 async def test_an_exchange_that_is_not_there_has_taken_nothing(simulated: Subject) -> None:
+    """On a connection that is kept alive, and whose end has not been heard of yet, it may have taken something."""
     await simulated.face.stop()
-    assert refused(await simulated.venue.place([simulated.order()])).remedy is Remedy.RETRY
+    remedies = [refused(await simulated.venue.place([simulated.order()])).remedy for _ in range(5)]
+    assert set(remedies) <= {Remedy.LOOK_UP, Remedy.RETRY}
+    assert remedies[-1] is Remedy.RETRY, remedies
 
 
 # --- streams ---

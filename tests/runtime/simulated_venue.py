@@ -43,7 +43,7 @@ START_US = 1_700_000_000_000_000
 
 
 class SimulatedVenue:
-    """One symbol. What is left of a resting order fills at its price when the price touches it."""
+    """One symbol. Orders fill whole: at the last price those that would take, at their own price those it touches."""
 
     name = "simulated"
     capabilities = Capabilities(
@@ -228,17 +228,16 @@ class SimulatedVenue:
             time_in_force=new.time_in_force,
             time_us=self.time_us,
         )
-        if order.price is None:
-            self.orders[order.client_id] = order
-            self.accepted.append(order.client_id)
-            self._fill(order, self.last, maker=False)
-            return self.orders[order.client_id]
-        if self._touched(order) and new.time_in_force is TimeInForce.POST_ONLY:
+        takes = order.price is None or self._touched(order)
+        if takes and new.time_in_force is TimeInForce.POST_ONLY:
             return Failure(Remedy.WOULD_CROSS, "post-only would take")
         self.orders[order.client_id] = order
         self.accepted.append(order.client_id)
-        self._tell_order(order)
-        return order
+        if takes:
+            self._fill(order, self.last, maker=False)
+        else:
+            self._tell_order(order)
+        return self.orders[order.client_id]
 
     def _cancel(self, client_id: str) -> VenueOrder | Failure:
         order = self.orders.get(client_id)

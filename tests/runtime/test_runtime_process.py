@@ -55,7 +55,7 @@ async def test_killed_at_every_placement(postgres_dsn: str, tmp_path: Path, mome
             if dead():
                 instances.append(await stack.enter_async_context(bot_process(env, address, tmp_path / "log")))
             venue.move(price)
-            await until(lambda: dead() or _settled(venue))
+            await until(lambda: dead() or _has_settled(instances[-1], venue))
         if not dead():
             await instances[-1].end(signal.SIGKILL)
         async with bot_process(env, address, tmp_path / "log") as last:
@@ -75,6 +75,13 @@ async def test_killed_at_every_placement(postgres_dsn: str, tmp_path: Path, mome
     assert sorted(row["trade_id"] for row in journalled) == sorted(fill.trade_id for fill in venue.trades)
     orders = await _fetch(postgres_dsn, "SELECT client_id FROM opensqt.orders")
     assert set(venue.placements) <= {row["client_id"] for row in orders}, "what was sent had been committed"
+
+
+async def _has_settled(bot: BotProcess, venue: SimulatedVenue) -> bool:
+    """At the price that is now: it has heard of it."""
+    status = await bot.status()
+    heard = status is not None and bool(status.last_price) and Decimal(status.last_price) == venue.last
+    return heard and _settled(venue)
 
 
 def _settled(venue: SimulatedVenue) -> bool:
