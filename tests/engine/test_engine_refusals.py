@@ -1,9 +1,14 @@
 """Placements that fail: what may have arrived all the same is not given up, and nothing is sent in a rush."""
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from opensqt.engine.actions import LookUp, OrderSide, Place
 from opensqt.engine.events import CancelFailed, Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
 from opensqt.engine.view import Phase
-from tests.engine.rig import SECOND, fail, looked_up, of_kind, placed, submitted, told, trading
+from tests.engine.rig import CONFIG, SECOND, Rig, fail, looked_up, money, of_kind, placed, submitted, told, trading
 
 SELL = OrderSide.SELL
 
@@ -123,3 +128,39 @@ def test_each_word_that_it_is_over_lets_its_fills_come_first() -> None:
     assert looked_up(rig.wait(SECOND)) == [entry]
     assert looked_up(rig.report(entry, OrderState.CANCELLED, 4)) == []
     assert looked_up(rig.wait(2 * SECOND)) == [entry]
+
+
+def test_only_refusals_in_a_row_halt_the_bot() -> None:
+    rig = trading()
+    for price in (1014, 1024):
+        rig.price(price)
+        fail(rig, rig.entry(price - 4), Remedy.FIX_REQUEST)
+        rig.settle()
+    rig.price(1034)
+    rig.settle()  # this entry the exchange takes
+    for price, phase in ((1044, Phase.RUNNING), (1054, Phase.RUNNING), (1064, Phase.HALTED)):
+        rig.price(price)
+        fail(rig, rig.entry(price - 4), Remedy.FIX_REQUEST)
+        rig.settle()
+        assert rig.engine.view().phase is phase
+
+
+@pytest.mark.parametrize(
+    ("name", "enough"),
+    [("max_position", 30), ("max_notional", money(297)), ("max_open_orders", 3), ("max_leverage", 3)],
+)
+def test_an_order_that_is_sent_again_is_not_counted_beside_itself(name: str, enough: int) -> None:
+    """Each limit is just enough for the three entries that there are, of 100, 99 and 98."""
+    exactly: dict[str, Any] = {name: enough}
+    less: dict[str, Any] = {name: enough - 1}
+    rig = Rig(replace(CONFIG, **exactly))
+    rig.equity(100)
+    rig.price(1000)
+    rig.settle()
+    assert placed(rig.price(1004)) == [(OrderSide.BUY, 1000, 10)]
+    fail(rig, rig.entry(1000), Remedy.RETRY, 3 * SECOND)
+    assert placed(rig.wait(3 * SECOND)) == [(OrderSide.BUY, 1000, 10)]
+    rig.settle()
+    rig.configure(**less)
+    rig.settle()
+    assert rig.live(OrderSide.BUY) == [1000, 990]
