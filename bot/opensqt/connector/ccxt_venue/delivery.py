@@ -5,6 +5,9 @@ packet, ccxt alone would show the second only when a third arrives.
 
 It also reads all that has arrived before anybody else has a turn: of a flood, hundreds of messages for one that is
 passed on. Here the others have a turn after every few.
+
+And a client that is closed while it connects has nothing to close yet: its connection would come all the same, and be
+subscribed to everything beside its successor's.
 """
 
 from typing import Any
@@ -13,7 +16,7 @@ AT_ONCE = 4
 """Messages read in one turn of the event loop."""
 
 
-def remembering(client: type[Any], overhead: int) -> type[Any]:
+def remembering(client: type[Any], overhead: int) -> type[Any]:  # noqa: C901 - the methods of one class
     """The client's class with a memory of one result for each name that was ever awaited.
 
     `overhead` is what aiohttp counts for a message besides its length.
@@ -35,6 +38,15 @@ def remembering(client: type[Any], overhead: int) -> type[Any]:
             if message_hash in memory and message_hash not in self.futures:
                 memory[message_hash] = result
             return super().resolve(result, message_hash)
+
+        async def open(self, session: Any, backoff_delay: float = 0) -> None:
+            await super().open(session, backoff_delay)
+            if self.__dict__.get("_given_up"):
+                await self.aiohttp_close()
+
+        async def close(self, code: int = 1000) -> None:
+            self.__dict__["_given_up"] = True
+            await super().close(code)
 
         def receive_loop(self) -> None:
             waiting = self.buffer

@@ -64,6 +64,12 @@ def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of o
             else:
                 super().handle_message(client, message)
 
+        def on_close(self, client: Any, error: Any) -> None:
+            # ccxt's own forgets whatever client its address has: the successor of one that ends late would go on
+            # unknown, subscribed to everything beside a third.
+            if (self.clients or {}).get(client.url) is client:
+                super().on_close(client, error)
+
         def open(self, lazy: bool = False) -> None:
             super().open(lazy)
             # aiohttp sends a DELETE, which cancels orders, again when a connection that was open is lost over it.
