@@ -24,12 +24,11 @@ OPERATOR = "system:serviceaccount:opensqt-system:opensqt-operator"
 
 
 @pytest.fixture(scope="module")
-def installed(envtest: Envtest) -> Iterator[Envtest]:
-    """An API server on which manifests/install.yaml was applied."""
+def installed(envtest: Envtest) -> Envtest:
+    """An API server on which manifests/install.yaml was applied. It stays: a namespace is never quite gone there."""
     envtest.kubectl("apply", "--server-side", "--validate=strict", "-f", str(ROOT / "manifests/install.yaml"))
     envtest.serve("gridbots", "exchangeconnectors")
-    yield envtest
-    envtest.kubectl("delete", "--wait=false", "-f", str(ROOT / "manifests/install.yaml"))
+    return envtest
 
 
 def _template(*arguments: str) -> subprocess.CompletedProcess[str]:

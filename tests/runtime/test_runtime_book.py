@@ -1,5 +1,9 @@
 """What a snapshot of the bot shows of its trades."""
 
+from dataclasses import replace
+
+import pytest
+
 from opensqt.api.gridbot import GridBotSpec
 from opensqt.engine.actions import OrderSide, Place
 from opensqt.engine.config import EngineConfig
@@ -8,6 +12,7 @@ from opensqt.engine.events import Configured, Event, Goal, OrderFilled, OrderRep
 from opensqt.engine.replay import Decision
 from opensqt.exchange.v1 import exchange_pb2
 from opensqt.journal.journal import Journal
+from opensqt.journal.reader import JournalledFill, JournalReader
 from opensqt.runtime.book import Book
 from opensqt.runtime.translation import market_of
 from tests.runtime.harness import UID, spec
@@ -53,13 +58,34 @@ async def test_a_trade_is_shown_once_and_a_stranger_s_never() -> None:
     assert await bot.book.fills(0) == []
 
 
-async def test_an_earlier_instance_s_trades_come_from_the_journal(postgres_dsn: str) -> None:
+@pytest.fixture
+async def earlier(postgres_dsn: str) -> Short:
+    """Its trade is in the journal."""
     bot = Short(postgres_dsn)
     journal = await Journal.open(postgres_dsn, bot_uid=UID, namespace="test", name="bot", symbol=SYMBOL)
     try:
         await journal.append(bot.decisions)
     finally:
         await journal.close()
-    again = Book(bot.engine, MARKET, UID, "USDT", postgres_dsn)
+    return bot
+
+
+async def test_an_earlier_instance_s_trades_come_from_the_journal(earlier: Short, postgres_dsn: str) -> None:
+    again = Book(earlier.engine, MARKET, UID, "USDT", postgres_dsn)
     (shown,) = await again.fills(10)
     assert (shown.side, shown.trade_id) == (exchange_pb2.SIDE_SELL, "t1")
+
+
+async def test_a_trade_that_is_committed_while_the_journal_is_read_is_shown(
+    earlier: Short, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = Book(earlier.engine, MARKET, UID, "USDT", postgres_dsn)
+    read = JournalReader.recent_fills
+
+    async def meanwhile(reader: JournalReader, bot_uid: str, limit: int) -> list[JournalledFill]:
+        found = await read(reader, bot_uid, limit)
+        again.committed([earlier.fill, replace(earlier.fill, trade_id="t2")])
+        return found
+
+    monkeypatch.setattr(JournalReader, "recent_fills", meanwhile)
+    assert [fill.trade_id for fill in await again.fills(10)] == ["t1", "t2"]

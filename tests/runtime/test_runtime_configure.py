@@ -35,8 +35,7 @@ async def refused(running: Bot, goal: "pb.Goal.ValueType", generation: int) -> s
 
 
 async def paused_without_an_order(running: Bot, venue: SimulatedVenue) -> None:
-    status = await running.when(lambda status: status.generation == 3)
-    assert status.phase == pb.PHASE_PAUSED
+    await running.when(lambda status: (status.generation, status.phase) == (3, pb.PHASE_PAUSED))
     assert (await running.configure(pb.GOAL_PAUSE, generation=3)).generation == 3
     assert venue.placements == []
     await running.configure(pb.GOAL_RUN, generation=4)

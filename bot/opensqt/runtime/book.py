@@ -53,7 +53,10 @@ class Book:
             return []
         seen: Sequence[OrderFilled | JournalledFill] = list(self._fills.values())
         if most > len(seen) and self._engine.view(slots=False).fills > len(seen):
-            seen = await self._journalled(most)
+            earlier = await self._journalled(most)
+            read = {fill.trade_id for fill in earlier}
+            # Others may have been committed meanwhile, and the status that goes with these fills counts them.
+            seen = [*earlier, *(fill for trade_id, fill in self._fills.items() if trade_id not in read)]
         return [self._fill(fill) for fill in seen[-most:]]
 
     async def _journalled(self, most: int) -> list[JournalledFill]:
