@@ -155,14 +155,17 @@ async def test_readers_turn_pages(open_journal: OpenJournal, postgres_dsn: str) 
     reader = await JournalReader.open(postgres_dsn)
     fills: list[JournalledFill] = []
     while page := await reader.fills(BOT, after=fills[-1] if fills else None, limit=3):
+        assert len(page) <= 3
         fills += page
     log = await reader.decisions(BOT, after_seq=6, limit=10)
+    first = await reader.decisions(BOT, limit=2)
     recent = await reader.recent_fills(BOT, 2)
     (bot,) = await reader.bots()
     await reader.close()
     assert [each.trade_id for each in fills] == [f"t{number}" for number in range(7)]
     assert recent == fills[-2:]
     assert [(seq, decision.event) for seq, decision in log] == [(7, fill("o1", "t5")), (8, fill("o1", "t6"))]
+    assert [seq for seq, _ in first] == [1, 2]
     assert (bot.name, bot.epoch, bot.last_seq) == (IDENTITY["name"], 1, 8)
 
 

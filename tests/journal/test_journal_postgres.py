@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opensqt.journal.embedded import EmbeddedPostgres
 from opensqt.journal.errors import JournalMisconfigured, JournalUnreachable
 from opensqt.journal.journal import Journal
-from opensqt.journal.postgres import connect, create_pool, redacted
+from opensqt.journal.postgres import connect, create_pool, redacted, typed_errors
 from tests.journal.sample import IDENTITY
 from tests.runtime.processes import free_ports
 
@@ -137,3 +137,25 @@ async def test_a_read_only_server_is_waited_for(postgres_server: EmbeddedPostgre
     await superuser.close()
     await journal.append([])
     await journal.close()
+
+
+async def test_each_connection_of_a_pool_is_durable_and_named(postgres_dsn: str) -> None:
+    pool = await create_pool(postgres_dsn, application="opensqt paper", size=2)
+    try:
+        async with pool.acquire() as one, pool.acquire() as other:
+            for connection in (one, other):
+                assert await connection.fetchval("SHOW synchronous_commit") == "on"
+                assert await connection.fetchval("SHOW application_name") == "opensqt paper"
+            with pytest.raises(TimeoutError):
+                await pool.acquire(timeout=0.1)  # both are taken
+    finally:
+        await pool.close()
+
+
+async def test_a_statement_that_is_never_answered_is_given_up(postgres_dsn: str) -> None:
+    pool = await create_pool(postgres_dsn, application="test", size=1, timeout=0.5)
+    try:
+        with pytest.raises(JournalUnreachable, match="TimeoutError"), typed_errors(postgres_dsn):
+            await pool.execute("SELECT pg_sleep(60)")
+    finally:
+        pool.terminate()
