@@ -118,7 +118,11 @@ async def be_bare(exchange: Exchange, url: str) -> None:
             say("answer", client_id, begun, time.monotonic_ns())
             ids[str(answer["id"])] = client_id
 
-    await asyncio.gather(prices(), fills(), place())
+    async def orders() -> None:
+        while True:  # what a bot needs beside fills, and the connector watches too
+            await dialect.watch_orders(bare, SYMBOL)
+
+    await asyncio.gather(prices(), orders(), fills(), place())
 
 
 class Arrivals(list[Call]):

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from opensqt.connector import fanout, wire
+from opensqt.connector import fanout, streams, wire
 from opensqt.connector.venue import Failure, Gap, Kline, Price, VenueError
 from opensqt.engine.events import Remedy
 from opensqt.exchange.v1 import exchange_pb2 as pb
@@ -16,6 +16,15 @@ from tests.connector.scripted_venue import ACCOUNT, POSITION, SYMBOL, ScriptedVe
 from tests.connector.served import ports, refusal, stub, venue
 
 __all__ = ["ports", "stub", "venue"]
+
+
+async def news(stream: Any, least: int) -> list[pb.SubscribeOrdersResponse]:
+    """In order, however many come in one message."""
+    found: list[pb.SubscribeOrdersResponse] = []
+    while len(found) < least:
+        message = await stream.read()
+        found += [message, *message.more]
+    return found
 
 
 async def test_prices(stub: Any, venue: ScriptedVenue) -> None:
@@ -47,10 +56,24 @@ async def test_orders_and_fills_of_one_bot(stub: Any, venue: ScriptedVenue) -> N
     assert (first.sequence, first.WhichOneof("update")) == (1, None)
     for update in (order("ob1"), fill("oa1"), order("oa1")):
         venue.bring("orders", SYMBOL, update)
-    assert wire.fill_from_proto((await stream.read()).fill) == fill("oa1")
-    last = await stream.read()
-    assert last.sequence == 3
-    assert wire.order_from_proto(last.order) == order("oa1")
+    one, other = await news(stream, 2)
+    assert (one.sequence, wire.fill_from_proto(one.fill)) == (2, fill("oa1"))
+    assert (other.sequence, wire.order_from_proto(other.order)) == (3, order("oa1"))
+
+
+async def test_news_of_orders_that_wait_come_in_one_message(stub: Any, venue: ScriptedVenue) -> None:
+    stream = stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=[SYMBOL]))
+    await stream.read()
+    names = [f"o{number}" for number in range(3 * streams.MORE)]
+    for name in names:
+        venue.bring("orders", SYMBOL, order(name))
+    message = await stream.read()
+    found = [message, *message.more]
+    assert len(found) == 1 + streams.MORE
+    while len(found) < len(names):
+        found += await news(stream, 1)
+    assert [each.order.client_id for each in found] == names
+    assert [each.sequence for each in found] == list(range(2, 2 + len(names)))
 
 
 async def test_account_and_positions_begin_with_what_they_are(stub: Any, venue: ScriptedVenue) -> None:
@@ -72,13 +95,13 @@ async def test_a_stream_of_a_venue_that_cannot_answer_begins_with_a_heartbeat(st
 
 
 async def test_many_streams_share_one_upstream(stub: Any, venue: ScriptedVenue) -> None:
-    streams = [stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=[SYMBOL])) for _ in range(5)]
-    for stream in streams:
+    followers = [stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=[SYMBOL])) for _ in range(5)]
+    for stream in followers:
         await stream.read()
     assert venue.watched("orders") == 1
     assert (await stub.GetConnectorStatus(pb.GetConnectorStatusRequest())).subscribers == 5
     venue.bring("orders", SYMBOL, order("a"))
-    for stream in streams:
+    for stream in followers:
         assert (await stream.read()).order.client_id == "a"
 
 
@@ -87,7 +110,7 @@ async def test_a_gap_is_a_skipped_number(stub: Any, venue: ScriptedVenue) -> Non
     await stream.read()
     venue.bring("orders", SYMBOL, Gap("the exchange hung up"))
     venue.bring("orders", SYMBOL, order("a"))
-    assert [(await stream.read()).sequence for _ in range(2)] == [3, 4]
+    assert [each.sequence for each in await news(stream, 2)] == [3, 4]
 
 
 async def test_a_slow_consumer_is_told_so_and_the_others_go_on(

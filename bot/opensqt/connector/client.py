@@ -185,7 +185,8 @@ class ExchangeClient:
             symbols=[symbol], client_id_prefix=client_id_prefix, caller=caller.to_proto() if caller else None
         )
         async for message in self._stream(self._exchange.SubscribeOrders, request):
-            yield Message(message.sequence, _order_update(message))
+            for each in (message, *message.more):
+                yield Message(each.sequence, _order_update(each))
 
     async def watch_account(self) -> AsyncGenerator[Message[Account], None]:
         async for message in self._stream(self._exchange.SubscribeAccount, pb.SubscribeAccountRequest()):

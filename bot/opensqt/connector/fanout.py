@@ -86,15 +86,20 @@ class Subscription(Generic[T]):
                 yield self.number(), None
                 continue
             self._arrived.clear()
-            while self._queue or self._newest:
-                item = self._queue.popleft() if self._queue else self._newest.pop(next(iter(self._newest)))
-                if isinstance(item, Gap):
-                    self.number()
-                    yield self.number(), None
-                else:
-                    yield self.number(), item
+            for message in self.waiting():
+                yield message
             if self._error is not None:
                 raise self._error
+
+    def waiting(self) -> Iterator[tuple[int, T | None]]:
+        """Those of `messages` that are there already."""
+        while self._queue or self._newest:
+            item = self._queue.popleft() if self._queue else self._newest.pop(next(iter(self._newest)))
+            if isinstance(item, Gap):
+                self.number()
+                yield self.number(), None
+            else:
+                yield self.number(), item
 
     def _append(self, item: T | Gap) -> None:
         if len(self._queue) >= QUEUE_LIMIT:

@@ -365,7 +365,10 @@ def funding_from_proto(payment: pb.FundingPayment) -> FundingPayment:
     )
 
 
-def order_update_to_proto(sequence: int, update: OrderUpdate) -> pb.SubscribeOrdersResponse:
+def order_update_to_proto(sequence: int, update: OrderUpdate | None) -> pb.SubscribeOrdersResponse:
+    """None is a heartbeat."""
+    if update is None:
+        return pb.SubscribeOrdersResponse(sequence=sequence)
     if isinstance(update, FundingPayment):
         return pb.SubscribeOrdersResponse(sequence=sequence, funding=funding_to_proto(update))
     if isinstance(update, VenueFill):

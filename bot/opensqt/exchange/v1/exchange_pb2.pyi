@@ -1512,6 +1512,7 @@ class SubscribeOrdersResponse(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     FILL_FIELD_NUMBER: _builtins.int
     FUNDING_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     @_builtins.property
     def order(self) -> Global___Order: ...
@@ -1519,6 +1520,10 @@ class SubscribeOrdersResponse(_message.Message):
     def fill(self) -> Global___Fill: ...
     @_builtins.property
     def funding(self) -> Global___FundingPayment: ...
+    @_builtins.property
+    def more(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubscribeOrdersResponse]:
+        """What was waiting when this one was sent, in order, each with its own sequence number and without `more`."""
+
     def __init__(
         self,
         *,
@@ -1526,10 +1531,11 @@ class SubscribeOrdersResponse(_message.Message):
         order: Global___Order | None = ...,
         fill: Global___Fill | None = ...,
         funding: Global___FundingPayment | None = ...,
+        more: _abc.Iterable[Global___SubscribeOrdersResponse] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill", "funding", b"funding", "order", b"order", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill", "funding", b"funding", "order", b"order", "sequence", b"sequence", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill", "funding", b"funding", "more", b"more", "order", b"order", "sequence", b"sequence", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["order", "fill", "funding"]  # noqa: Y015
     _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
