@@ -66,6 +66,10 @@ CONFIG = EngineConfig(
 """Levels 10 apart; 100 buys 10 lots at 1000."""
 
 
+def _refuse_float(text: str) -> None:
+    raise AssertionError(f"{text}: a state is of whole numbers")
+
+
 def money(amount: str | int) -> int:
     return to_money(Decimal(amount))
 
@@ -123,6 +127,7 @@ class Rig:
             for line in self.log[since:]:
                 event, actions = json.loads(line)
                 assert [encode_action(action) for action in engine.on(decode_event(event))] == actions
+        json.loads(json.dumps(engine.snapshot()["state"]), parse_float=_refuse_float)
         return engine
 
     def forget_unlogged(self) -> None:
