@@ -50,16 +50,6 @@ PARTS = {
         [
             "tests/engine/test_engine_candles.py",
             "tests/engine/test_engine_stateful.py",
-            "tests/engine/test_engine_spacing.py::test_no_exit_moves_and_nothing_is_lost",
-            "tests/engine/test_engine_spacing.py::test_levels_of_steps_that_are_gone_are_forgotten",
-            "tests/engine/test_engine_spacing.py::test_every_level_of_the_window_leaves_something",
-            "tests/engine/test_engine_spot.py::test_never_more_on_sale_than_there_is",
-            "tests/engine/test_engine_window.py::test_slots_are_forgotten_behind_a_price_that_runs_away",
-            "tests/engine/test_engine_sizing.py::test_the_size_is_never_more_than_a_twentieth_off",
-            "tests/engine/test_engine_inventory.py::test_no_entry_lies_within_the_free_levels_of_a_held_one",
-            "tests/engine/test_engine_barriers.py::test_no_price_within_the_quiet_band_reaches_a_barrier",
-            "tests/engine/test_engine_units.py::test_complaint_07_no_order_is_worth_more_than_the_spec_says",
-            "tests/engine/test_engine_funding.py::test_money_adds_up_whatever_is_told",
         ],
     ),
     "journal": Part(

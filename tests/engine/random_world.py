@@ -51,12 +51,15 @@ class RandomWorld(RuleBasedStateMachine):
 
     side = Side.LONG
     spot = False
+    careful = False
+    """Whether what is not kept is looked at for changes."""
 
     @initialize(data=st.data(), min_quantity=st.sampled_from([1, 4]), worth=st.sampled_from(["5", "50"]))
     def start(self, data: st.DataObject, min_quantity: int, worth: str) -> None:
         symbol = "BTC/USDT" if self.spot else MARKET.symbol
         self.market = replace(MARKET, symbol=symbol, min_quantity=min_quantity, min_notional=money(worth))
         self.rig = Rig(data.draw(specs(self.side)), market=self.market)
+        self.rig.careful = self.careful
         self.venue = SimulatedVenue(self.market, 1000)
         self.transit: list[Action] = []
         self.late: list[tuple[int, Place]] = []

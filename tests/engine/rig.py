@@ -84,6 +84,9 @@ class Thorough(Engine):
 class Rig:
     """An engine with a log, a clock, and words for what an exchange says."""
 
+    careful = True
+    """Whether each event that is not kept is looked at for changes; costs more than the event."""
+
     def __init__(self, config: EngineConfig = CONFIG, *, market: Market = MARKET, goal: Goal = Goal.RUN) -> None:
         self.market = market
         self.engine = Engine(market, BOT_UID)
@@ -102,6 +105,7 @@ class Rig:
 
     def feed(self, event: Event) -> list[Action]:
         """Takes an event to the engine, and to the log if it must be kept; returns the actions."""
+        before = self.engine.snapshot() if self.careful else None
         actions = self.engine.on(event)
         self.actions.append(actions)
         if actions or self.engine.dirty:
@@ -109,8 +113,10 @@ class Rig:
                 self._write(self._unlogged_price, [])
                 self._unlogged_price = None
             self._write(event, actions)
-        elif isinstance(event, PriceChanged):
-            self._unlogged_price = event
+        else:
+            assert before is None or self.engine.snapshot() == before, "what is not kept must change nothing"
+            if isinstance(event, PriceChanged):
+                self._unlogged_price = event
         for place in of_kind(Place, actions):
             assert self.places.setdefault(place.client_id, place) == place, "an id stands for another order"
         return actions

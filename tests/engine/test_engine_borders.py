@@ -14,7 +14,7 @@ from opensqt.api.interval import Interval
 from opensqt.api.safety import ExistingPosition
 from opensqt.engine import existing_position
 from opensqt.engine.config import PPM, AtrConfig, EngineConfig
-from opensqt.engine.events import CandleChanged, PositionFound
+from opensqt.engine.events import CandleChanged, FeedChanged, PositionFound
 from opensqt.engine.grid import GeometricGrid
 from opensqt.engine.market import DUST, Market
 from opensqt.engine.profitability import break_even_spacing, profitable
@@ -23,7 +23,7 @@ from opensqt.engine.side import Side
 from opensqt.engine.slots import Slots
 from opensqt.engine.view import Phase
 from opensqt.engine.volatility import Volatility, least_step
-from tests.engine.rig import CONFIG, MARKET, MINUTE, Rig, money
+from tests.engine.rig import CONFIG, MARKET, MINUTE, Rig, money, trading
 
 ENTRY = Entry(money(100), 10)
 LIMITED = replace(
@@ -214,3 +214,13 @@ def test_a_position_that_is_adopted_fills_at_most_so_many_levels(monkeypatch: py
     rig.feed(PositionFound(rig.now, 52, money(520)))
     rig.price(1000)
     assert {slot.price: slot.held for slot in rig.engine.view().slots if slot.held} == {1000: 10, 1010: 9, 1020: 33}
+
+
+def test_what_is_said_of_a_feed_twice_is_kept_once() -> None:
+    rig = trading()
+    said = [(True, ""), (False, "gone"), (False, "gone"), (False, "still gone"), (True, ""), (True, "")]
+    kept = []
+    for healthy, message in said:
+        rig.feed(FeedChanged(rig.now, "orders", healthy=healthy, message=message))
+        kept.append(rig.engine.dirty)
+    assert kept == [False, True, False, True, True, False]

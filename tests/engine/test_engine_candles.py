@@ -64,6 +64,7 @@ class TouchingVenue:
     def __init__(self, market: Market, rig: Rig) -> None:
         self.market = market
         self.rig = rig
+        rig.careful = False  # of tens of thousands of prices
         self.resting: dict[str, Place] = {}
         self.fills: list[tuple[str, Decimal, Decimal]] = []
 

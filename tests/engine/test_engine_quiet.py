@@ -35,6 +35,8 @@ def consequences(engine: Engine, price: int, now: int) -> list[object]:
 
 
 class QuietMachine(RandomWorld):
+    careful = True
+
     @invariant()
     def a_quiet_price_has_no_consequence(self) -> None:
         if not hasattr(self, "rig"):

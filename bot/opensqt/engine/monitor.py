@@ -36,7 +36,7 @@ class Monitor:
         """Takes a candle; says whether that changes anything. One that is older than what is known is ignored."""
         if candle.interval != config.interval or candle.symbol not in config.symbols:
             return False
-        market = self.markets.setdefault(candle.symbol, Market())
+        market = self.markets.get(candle.symbol) or Market()
         if candle.open_time <= market.newest:
             return False
         count = len(market.closes)
@@ -47,6 +47,7 @@ class Monitor:
         was_alarming, market.alarming = market.alarming, known and below and loud
         if not candle.closed:
             return market.alarming != was_alarming
+        self.markets[candle.symbol] = market
         market.calm = known and above and not loud
         market.closes = [*market.closes, candle.close][-config.window :]
         market.volumes = [*market.volumes, candle.volume][-config.window :]
