@@ -13,8 +13,9 @@ from opensqt.api.gridbot import Side as GridSide
 from opensqt.api.interval import Interval
 from opensqt.api.safety import ExistingPosition
 from opensqt.engine import existing_position
+from opensqt.engine.actions import LookUp
 from opensqt.engine.config import PPM, AtrConfig, EngineConfig
-from opensqt.engine.events import CandleChanged, FeedChanged, PositionFound
+from opensqt.engine.events import CancelFailed, CandleChanged, FeedChanged, Goal, OrderState, PositionFound, Remedy
 from opensqt.engine.grid import GeometricGrid
 from opensqt.engine.market import DUST, Market
 from opensqt.engine.profitability import break_even_spacing, profitable
@@ -23,7 +24,7 @@ from opensqt.engine.side import Side
 from opensqt.engine.slots import Slots
 from opensqt.engine.view import Phase
 from opensqt.engine.volatility import Volatility, least_step
-from tests.engine.rig import CONFIG, MARKET, MINUTE, Rig, money, trading
+from tests.engine.rig import CONFIG, MARKET, MINUTE, Rig, money, of_kind, trading
 
 ENTRY = Entry(money(100), 10)
 LIMITED = replace(
@@ -224,3 +225,37 @@ def test_what_is_said_of_a_feed_twice_is_kept_once() -> None:
         rig.feed(FeedChanged(rig.now, "orders", healthy=healthy, message=message))
         kept.append(rig.engine.dirty)
     assert kept == [False, True, False, True, True, False]
+
+
+def test_an_order_whose_fills_have_all_come_is_asked_about_no_more() -> None:
+    rig = trading()
+    client_id = rig.entry(1000)
+    assert rig.engine.wake_at is None
+    rig.report(client_id, OrderState.OPEN, 6)
+    asked_at = rig.engine.wake_at
+    assert asked_at is not None
+    rig.fill(client_id, 4)
+    assert rig.engine.wake_at == asked_at
+    rig.fill(client_id, 2)
+    assert rig.engine.wake_at is None
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_an_order_that_is_unwanted_or_in_doubt_is_asked_about_whatever_fills_come(stopped: bool) -> None:
+    rig = trading()
+    client_id = rig.entry(1000)
+    if stopped:
+        rig.configure(goal=Goal.STOP)
+    else:
+        rig.restart()
+    rig.fill(client_id, 4)
+    assert rig.engine.wake_at is not None
+
+
+def test_a_cancel_that_fails_is_followed_by_a_question() -> None:
+    rig = trading()
+    rig.configure(goal=Goal.STOP)
+    client_id = rig.engine.live_orders()[0]
+    rig.feed(CancelFailed(rig.now, client_id, Remedy.RETRY, "not now"))
+    looked_up = of_kind(LookUp, rig.wait(MINUTE))
+    assert client_id in [action.client_id for action in looked_up]
