@@ -79,8 +79,10 @@ async def _serve(
         failures.append(message)
         ended.set()
 
-    # Orders make many objects and no cycles: by Python's own thresholds a fifth of the time goes into looking for them.
-    gc.set_threshold(50_000, 20, 100)
+    # By Python's own thresholds a fifth of the time of orders goes into looking for cycles. Each call of gRPC leaves
+    # some, and each failed one its frames, with what the exchange has answered: that must not wait for long.
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     venue, add_services = _venue(resource, lockstep, fatal)
     server = ConnectorServer(venue, add_services=add_services, fatal=fatal)
     await run(server, listen=listen, health=health, metrics=metrics, ended=ended)
