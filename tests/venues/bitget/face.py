@@ -195,6 +195,9 @@ class BitgetFace(Face):
         return _ids(self.core.cancel(self._find(call.params, Reason.NOT_CANCELLABLE)))
 
     def _cancel_batch(self, call: Call) -> Any:
+        """Without a list all of the symbol's."""
+        if "orderIdList" not in call.params:
+            return self._cancel_all(call)
         common = {"symbol": call.text_of("symbol"), "productType": call.text_of("productType")}
         return self._each(
             call.params.get("orderIdList"),

@@ -329,8 +329,9 @@ class BybitFace(Face):
     def _history(self, call: Call) -> Any:
         orders = [order for order in self.core.orders.values() if not order.open and _matches(order, call)]
         start, end = call.count_of("startTime", 0), call.count_of("endTime", 2**62)
-        chosen = [order for order in orders if start <= order.created_ms <= end]
-        return self._paged(call, [records.order(order) for order in reversed(chosen)], 50, 20)
+        shown = [records.order(order) for order in reversed(orders) if start <= order.created_ms <= end]
+        status = call.text_of("orderStatus")
+        return self._paged(call, [order for order in shown if status in {"", order["orderStatus"]}], 50, 20)
 
     def _executions(self, call: Call) -> Any:
         start, end = call.count_of("startTime", 0), call.count_of("endTime", 0)

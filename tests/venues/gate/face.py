@@ -166,14 +166,16 @@ class GateFace(Face):
         return [self._position(listing, call) for listing in self.core.listings.values()]
 
     def _position(self, listing: Listing, call: Call) -> Json:
-        return records.position(self.core.position(listing), self.core.now_ms(), sizes_as_text=_decimal(call))
+        held = self.core.position(listing)
+        shown = records.position(held, self.core.now_ms(), sizes_as_text=_decimal(call))
+        isolated = {"leverage": str(held.leverage), "cross_leverage_limit": "0"} if self.core.isolated else {}
+        return shown | isolated
 
     def _lever(self, call: Call) -> Any:
-        """Leverage 0 is cross margin, whose leverage is the limit."""
-        listing = self.core.listing(call.names["contract"])
-        if call.text_of("leverage") != "0":
-            raise RefusalError(Reason.BAD_PARAMETER, "the simulator has cross margin alone")
-        self.core.set_leverage(listing, call.count_of("cross_leverage_limit", 0))
+        """Leverage 0 is cross margin, whose leverage is the limit; any other is that of isolated margin."""
+        listing, leverage = self.core.listing(call.names["contract"]), call.count_of("leverage", 0)
+        self.core.set_leverage(listing, leverage or call.count_of("cross_leverage_limit", 0))
+        self.core.isolated = leverage > 0
         return self._position(listing, call)
 
     # --- orders ---

@@ -223,8 +223,7 @@ class OkxFace(Face):
         return self._older(call, bills, "billId")
 
     def _leverage_info(self, call: Call) -> Any:
-        listing = self._listing(call)
-        return [self._leverage(listing)]
+        return [self._leverage(call)]
 
     def _set_leverage(self, call: Call) -> Any:
         listing = self._listing(call)
@@ -233,11 +232,13 @@ class OkxFace(Face):
         if call.text_of("mgnMode") not in {"cross", "isolated"}:
             raise RefusalError(Reason.BAD_PARAMETER, "mgnMode")
         self.core.set_leverage(listing, int(Decimal(call.text_of("lever") or "0")))
-        return [self._leverage(listing)]
+        self.core.isolated = call.text_of("mgnMode") == "isolated"
+        return [self._leverage(call)]
 
-    def _leverage(self, listing: Listing) -> Json:
+    def _leverage(self, call: Call) -> Json:
+        listing = self._listing(call)
         lever = str(self.core.holding(listing).leverage)
-        return {"lever": lever, "mgnMode": "cross", "instId": listing.id, "posSide": "net"}
+        return {"lever": lever, "mgnMode": call.text_of("mgnMode"), "instId": listing.id, "posSide": "net"}
 
     # --- orders ---
 
@@ -325,8 +326,8 @@ class OkxFace(Face):
     def _finished(self, call: Call) -> Any:
         if call.text_of("instType") != self.kind:
             raise RefusalError(Reason.BAD_PARAMETER, "instType")
-        over = [order for order in self.core.orders.values() if not order.open]
-        return self._older(call, [records.order(order) for order in over], "ordId")
+        over = [records.order(order) for order in self.core.orders.values() if not order.open]
+        return self._older(call, [each for each in over if call.text_of("state") in {"", each["state"]}], "ordId")
 
     def _fills(self, call: Call) -> Any:
         start, end = call.count_of("begin", 0), call.count_of("end", 2**62)
