@@ -142,3 +142,10 @@ async def test_a_database_that_was_put_back_is_noticed_before_anything_is_placed
     with pytest.raises(JournalDiverged):
         await journal.save_snapshot(2, {})
     assert await sql.fetchval("SELECT count(*) FROM opensqt.orders") == 0
+
+
+async def test_a_closed_journal_has_no_session_left(open_journal: OpenJournal, sql: Connection) -> None:
+    journal = await open_journal()
+    assert await sql.fetchval(f"SELECT count(*) {SESSIONS}") == 1
+    await journal.close()
+    await eventually(sql, f"SELECT count(*) = 0 {SESSIONS}")
