@@ -146,6 +146,9 @@ async def test_a_database_that_was_put_back_is_noticed_before_anything_is_placed
 
 async def test_a_closed_journal_has_no_session_left(open_journal: OpenJournal, sql: Connection) -> None:
     journal = await open_journal()
+    connection = journal._connection  # which would also end where nobody held it any more
     assert await sql.fetchval(f"SELECT count(*) {SESSIONS}") == 1
     await journal.close()
     await eventually(sql, f"SELECT count(*) = 0 {SESSIONS}")
+    assert connection is not None
+    assert connection.is_closed()
