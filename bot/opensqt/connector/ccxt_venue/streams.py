@@ -58,13 +58,18 @@ class Streams:
                     yield price
 
     async def klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
-        """The candle under way at each of its changes, and once more as closed when the next one begins."""
+        """The candle under way at each of its changes, and once more as closed when the next one begins.
+
+        A close that an interruption may have hidden shows as one more `Gap` instead.
+        """
         dialect = self._session.dialect
         last: dict[str, list[Any]] = {}
+        doubtful: set[str] = set()
         async for item in merge([self._candles(symbol, interval) for symbol in symbols]):
             if item is None:
                 continue
             if isinstance(item, Gap):
+                doubtful.update(last)
                 yield item
                 continue
             symbol, rows = item
@@ -72,8 +77,11 @@ class Streams:
                 before = last.get(symbol)
                 if before is not None and row[0] < before[0]:
                     continue
-                if before is not None and row[0] > before[0]:
+                if before is not None and row[0] > before[0] and symbol in doubtful:
+                    yield Gap(f"ohlcv: a candle of {symbol} closed during the interruption")
+                elif before is not None and row[0] > before[0]:
                     yield convert.kline_of(before, self._market(symbol), dialect, closed=True)
+                doubtful.discard(symbol)
                 last[symbol] = row
                 yield convert.kline_of(row, self._market(symbol), dialect, closed=False)
 
