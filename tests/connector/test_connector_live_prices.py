@@ -16,7 +16,6 @@ from tests.connector.paper_world import World, connector
 from tests.venues.faces import face_of
 from tests.venues.server import Face
 
-
 ANYWHERE = [
     pytest.param((exchange, kind), id=f"{exchange.value}-{kind.value}") for exchange in DIALECTS for kind in MarketKind
 ]
