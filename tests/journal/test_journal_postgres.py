@@ -57,7 +57,10 @@ def test_no_password_is_ever_shown(password: str, quoted: bool, user: str, form:
         ("postgresql://bob:secret@db:5432/trading", "postgresql://bob@db:5432/trading"),
         ("postgresql://bob:secret@a:1,b:2,[::1]:3/trading", "postgresql://bob@a:1,b:2,[::1]:3/trading"),
         ("postgresql:///trading?user=bob&password=secret&host=/run/pg", "postgresql://bob@/run/pg/trading"),
+        ("postgresql:///trading?host=/run/a&host=/run/b&user=bob&user=eve", "postgresql://bob@/run/a/trading"),
         ("postgresql://db/trading", "postgresql://db/trading"),
+        ("postgres://db/trading", "postgresql://db/trading"),
+        ("postgresql:///trading", "postgresql:///trading"),
     ],
 )
 def test_the_rest_is_shown(dsn: str, expected: str) -> None:
@@ -73,9 +76,13 @@ def test_the_rest_is_shown(dsn: str, expected: str) -> None:
     ],
 )
 async def test_a_database_that_does_not_answer(dsn: str) -> None:
-    with pytest.raises(JournalUnreachable, match=r"postgresql://bob@.*/trading") as caught:
-        await Journal.open(dsn.format(port=free_ports()[0]), **IDENTITY)
-    assert PASSWORD not in shown(caught.value)
+    dsn = dsn.format(port=free_ports()[0])
+    for attempt in (Journal.open(dsn, **IDENTITY), create_pool(dsn, application="test", size=1)):
+        with pytest.raises(
+            JournalUnreachable, match=r"postgresql://bob@.*/trading cannot be used now: \w*[eE]rror"
+        ) as caught:
+            await attempt
+        assert PASSWORD not in shown(caught.value)
 
 
 @pytest.mark.parametrize(
