@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -226,3 +227,38 @@ async def test_complaint_08_a_ban_is_waited_out_and_shown(account: Venue, simula
             assert len(simulator.calls) == calls, "nothing may be sent during a ban"
             await account.health_changed()
     assert isinstance(await again, VenueOrder)
+
+
+async def test_a_budget_used_up_half_way_through_a_call_is_no_pause_that_the_exchange_asked_for(
+    account: Venue, simulator: Face
+) -> None:
+    session = account._session  # type: ignore[attr-defined]
+    requests = 0
+
+    async def gate(_weight: float, _priority: Priority, _endpoint: str) -> None:
+        nonlocal requests
+        requests += 1
+        if requests == 2:
+            raise BudgetExhausted(4.0)
+
+    async def ask_twice(exchange: Any) -> None:
+        await exchange.fetch_time()
+        await exchange.fetch_time()
+
+    session.exchange.budget_gate = gate
+    with pytest.raises(VenueError) as error:
+        await session.call(ask_twice, Priority.READ)
+    assert error.value.failure.remedy is Remedy.BACK_OFF
+    assert session.budget.held_for == 0, "nobody else waits for it"
+    assert account.health().ready, account.health()
+    assert isinstance(await outcome(account, simulator, "o1"), VenueOrder)
+
+
+async def test_a_wait_for_the_budget_is_no_difference_of_clocks(account: Venue) -> None:
+    session = account._session  # type: ignore[attr-defined]
+
+    async def gate(_weight: float, _priority: Priority, _endpoint: str) -> None:
+        await asyncio.sleep(2.0)
+
+    session.exchange.budget_gate = gate
+    assert abs(await session._measure_clock()) < 500_000

@@ -12,7 +12,7 @@ import structlog
 
 from opensqt.connector.ccxt_venue import credentials as secrets
 from opensqt.connector.ccxt_venue import errors, loader, transport
-from opensqt.connector.ccxt_venue.budget import Budget, Priority
+from opensqt.connector.ccxt_venue.budget import Budget, BudgetExhausted, Priority
 from opensqt.connector.ccxt_venue.credentials import Credentials, CredentialsError
 from opensqt.connector.ccxt_venue.dialect import Dialect, KeyRights
 from opensqt.connector.ccxt_venue.limits import Counts, Limits
@@ -163,7 +163,7 @@ class Session:
     def _failed(self, error: Exception, call: transport.Call, *, doubt: bool) -> Failure:
         now_ms = self.now_us() // 1000
         failure = errors.failure_of(error, call, self.dialect, self.credentials, doubt=doubt, now_ms=now_ms)
-        if failure.remedy is Remedy.BACK_OFF and call.sent:
+        if failure.remedy is Remedy.BACK_OFF and call.sent and not isinstance(error, BudgetExhausted):
             self._hold(failure.retry_after_ms / 1000)
         if failure.remedy in {Remedy.FIX_CREDENTIALS, Remedy.HALT} or errors.is_clock_error(error):
             self._rights_at = -RIGHTS_SECONDS
@@ -280,9 +280,11 @@ class Session:
         """Our clock minus the exchange's, in microseconds; what ccxt signs is corrected by it."""
 
         async def measure(exchange: Any) -> int:
-            before = time.time_ns()
-            theirs = await exchange.fetch_time()
-            return (before + time.time_ns()) // 2000 - int(theirs) * 1000
+            theirs = int(await exchange.fetch_time())
+            # Between sending and answer: the wait for the rate budget is no difference of clocks.
+            call = transport.current_call.get()
+            assert call is not None  # noqa: S101 - `_call` has set it
+            return (call.sent_ns + call.answered_ns) // 2000 - theirs * 1000
 
         skew, _ = await retry(lambda: self._call(measure, Priority.READ), attempts=2)
         self.exchange.options["timeDifference"] = skew // 1000

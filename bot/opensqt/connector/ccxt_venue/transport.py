@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import itertools
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,13 +21,15 @@ REQUEST_LIFE_MS = 5_000
 
 @dataclass(slots=True)
 class Call:
-    """`status` is 0 where no answer came; `body` is the answer's JSON."""
+    """`status` is 0 where no answer came; `body` is the answer's JSON; the times are our clock's."""
 
     priority: Priority
     sent: bool = False
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    sent_ns: int = 0
+    answered_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +166,13 @@ def _note_request() -> None:
     call = current_call.get()
     if call is not None:
         call.sent, call.status, call.headers, call.body = True, 0, {}, None
+        call.sent_ns = time.time_ns()
 
 
 def _note_answer(status: int, headers: Mapping[str, str], body: Any) -> None:
     call = current_call.get()
     if call is not None:
-        call.status, call.body = status, body
+        call.status, call.body, call.answered_ns = status, body, time.time_ns()
         call.headers = {name.lower(): value for name, value in headers.items()}
 
 
