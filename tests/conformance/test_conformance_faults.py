@@ -126,8 +126,21 @@ async def test_silent_prices_are_noticed_and_healed(impatient: None, simulated: 
     face, stream = simulated.face, following(simulated.venue.watch_prices([SYMBOL]))
     await _price_comes(simulated, stream, "50000.5")
     face.silence(private=False)
+    await face.price("50001")
     await stream.until(lambda _: any("silent" in gap.reason for gap in stream.of(Gap)))
     await _price_comes(simulated, stream, "50001.5")
+
+
+@pytest.mark.spot
+async def test_a_quiet_market_is_no_silent_stream(impatient: None, simulated: Subject, following: Follow) -> None:
+    face, stream = simulated.face, following(simulated.venue.watch_prices([simulated.symbol]))
+    await face.until(lambda: face.subscribed("icker"))
+    await face.price("50000.5")
+    await stream.until(lambda _: bool(stream.of(Price)))
+    count = len(stream.of(Price))
+    await stream.until(lambda _: len(stream.of(Price)) >= count + 2)
+    assert {price.last for price in stream.of(Price)[-2:]} == {Decimal("50000.5")}
+    assert not stream.of(Gap), "bots need not fetch anything again"
 
 
 async def test_fills_that_the_stream_keeps_to_itself_are_found(

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import structlog
 
 from opensqt.connector.ccxt_venue import convert
-from opensqt.connector.ccxt_venue.dialect import Json
+from opensqt.connector.ccxt_venue.dialect import Json, decimal
 from opensqt.connector.ccxt_venue.fills import Fills
 from opensqt.connector.ccxt_venue.funding import FundingHistory
 from opensqt.connector.ccxt_venue.session import CallError, Session
@@ -42,11 +42,14 @@ class Streams:
         self._market = market
 
     async def prices(self, symbols: Sequence[str]) -> AsyncIterator[Price | Gap]:
+        """Where a market is quiet, its last price again and again."""
+        told: dict[str, Decimal] = {}
         source = follow(
             self._session,
             "ticker",
             lambda exchange: exchange.watch_tickers(list(symbols)),
             silence=self._session.dialect.profile.silence,
+            quiet=lambda: self._unchanged(symbols, told),
         )
         async for tickers in source:
             if isinstance(tickers, Gap):
@@ -55,6 +58,7 @@ class Streams:
             for ticker in tickers.values():
                 price = convert.price_of(ticker, self._session.now_us()) if ticker["symbol"] in symbols else None
                 if price is not None:
+                    told[price.symbol] = price.last
                     yield price
 
     async def klines(self, symbols: Sequence[str], interval: str) -> AsyncIterator[Kline | Gap]:
@@ -125,6 +129,15 @@ class Streams:
         """True whenever the exchange tells of a changed balance; most of these messages lack the equity."""
         async for changed in follow(self._session, "balance", lambda exchange: exchange.watch_balance()):
             yield changed if isinstance(changed, Gap) else True
+
+    async def _unchanged(self, symbols: Sequence[str], told: Mapping[str, Decimal]) -> Json | None:
+        """The tickers now; None where one differs from what the stream has told, or where nobody knows."""
+        try:
+            tickers: Json = await self._session.read(lambda exchange: exchange.fetch_tickers(list(symbols)))
+        except CallError:
+            return None
+        now = {symbol: decimal(ticker.get("last")) for symbol, ticker in tickers.items()}
+        return tickers if all(now.get(symbol) == price for symbol, price in told.items()) else None
 
     async def _candles(self, symbol: str, interval: str) -> AsyncIterator[tuple[str, list[list[Any]]] | Gap]:
         async for rows in follow(self._session, "ohlcv", lambda exchange: exchange.watch_ohlcv(symbol, interval)):

@@ -19,13 +19,19 @@ SETTLE_SECONDS = 2.0
 
 
 async def follow(
-    session: Session, name: str, watch: Callable[[Any], Awaitable[Item]], *, silence: float | None = None
+    session: Session,
+    name: str,
+    watch: Callable[[Any], Awaitable[Item]],
+    *,
+    silence: float | None = None,
+    quiet: Callable[[], Awaitable[Item | None]] | None = None,
 ) -> AsyncIterator[Item | Gap]:
     """The results of `watch(exchange)`, again and again.
 
     Yields a `Gap` when the stream is interrupted, and another when it is subscribed again: what came in between is
     lost, and a state that was fetched after the first one may be too old. After `silence` seconds without a result
-    the connection is dropped.
+    `quiet` is asked for what there is to tell: None where the stream should have told it, and its connection is
+    dropped.
     """
     delays = RECONNECTS.delays()
     lost = False
@@ -40,6 +46,10 @@ async def follow(
                 yield Gap(f"{name}: subscribed again")
                 continue
             if not done:
+                known = await quiet() if quiet is not None else None
+                if known is not None:
+                    yield known
+                    continue
                 reason = f"silent for {silence:.0f} s"
                 await _stop(task)
                 await session.drop_streams(exchange, name)
