@@ -111,7 +111,7 @@ class Dialect(ABC):
         """What the streams' log-in left behind in ccxt's instance is not to be used again."""
 
     async def find_order(self, exchange: Any, symbol: str, client_id: str) -> Json:
-        """ccxt's order; raises `OrderNotFound`."""
+        """ccxt's order, by what the exchange knows of its client id; raises `OrderNotFound`."""
         found: Json = await exchange.fetch_order("", symbol, {"clientOrderId": client_id})
         return found
 
@@ -131,20 +131,21 @@ class Dialect(ABC):
         """What asks for the orders after this page; `count` were read so far."""
         return {}
 
-    async def among_finished(self, fetch: Any, symbol: str, client_id: str) -> Json | None:
-        """The order among the newest finished ones, which `fetch` gives in pages: its client id alone finds it not."""
+    async def newest_orders(self, exchange: Any, symbol: str) -> list[Json]:
+        """Where the profile says `forgets_client_ids`: the orders to look among, newest first."""
+        raise NotImplementedError
+
+    async def newest_finished(self, fetch: Any, symbol: str) -> list[Json]:
+        """The last `LOOK_BACK` of them, which `fetch` gives in pages."""
+        found: list[Json] = []
         query: Json = {}
-        count = 0
-        while count < LOOK_BACK:
+        while len(found) < LOOK_BACK:
             page: list[Json] = await fetch(symbol, None, FINISHED_PAGE, query)
-            for order in page:
-                if self.client_id(order["clientOrderId"]) == client_id:
-                    return order
+            found += page
             if len(page) < FINISHED_PAGE:
-                return None
-            count += len(page)
-            query = self.page_after(page, count)
-        return None
+                break
+            query = self.page_after(page, len(found))
+        return found
 
     async def order_by_venue_id(self, exchange: Any, symbol: str, venue_id: str) -> Json:
         found: Json = await exchange.fetch_order(venue_id, symbol)

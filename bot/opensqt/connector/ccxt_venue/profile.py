@@ -27,7 +27,8 @@ class Profile:
 
     `rate` and `burst` are in the weights of ccxt's endpoint table, and so are the (weights, seconds) of
     `endpoint_window`, where each endpoint has a limit of its own; `batches_count_items` where a batch counts as
-    many times as it has orders; `ban_seconds` is how long a ban is waited out that does not say; `fills_window_ms`
+    many times as it has orders; where it `forgets_client_ids` an order that they do not find is searched among the
+    newest; `ban_seconds` is how long a ban is waited out that does not say; `fills_window_ms`
     and `fills_page` are the longest span and the most trades of one request, `fills_step_ms` how finely it tells
     times apart; after `silence` seconds without a price a stream is taken for dead; `reasons` are the health
     reasons of codes that say more than that the credentials are wrong; `expiry_header` carries the time in Unix
@@ -50,6 +51,7 @@ class Profile:
     options: Mapping[str, Any] = field(default_factory=dict)
     cancel_all: bool = True
     looks_up_by_client_id: bool = True
+    forgets_client_ids: bool = False
     refuses_duplicates: bool = True
     batches_count_items: bool = False
     endpoint_window: tuple[float, float] | None = None

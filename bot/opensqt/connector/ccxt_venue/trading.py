@@ -11,6 +11,7 @@ import structlog
 from opensqt.connector.ccxt_venue import convert, errors
 from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.dialect import Json
+from opensqt.connector.ccxt_venue.lookups import LookUps
 from opensqt.connector.ccxt_venue.session import CallError, Session
 from opensqt.connector.venue import Failure, NewOrder, VenueOrder
 from opensqt.engine.actions import OrderSide
@@ -36,8 +37,9 @@ async def together(calls: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]
 class Trading:
     """Changes orders of one session. Nothing here is ever sent twice."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, look_ups: LookUps) -> None:
         self._session = session
+        self._look_ups = look_ups
         self._dialect = session.dialect
         self._sent: OrderedDict[str, None] = OrderedDict()
 
@@ -95,7 +97,7 @@ class Trading:
                 self._sent.popitem(last=False)
             return None
         try:
-            await self._session.read(lambda exchange: self._dialect.find_order(exchange, order.symbol, order.client_id))
+            await self._look_ups.find(order.symbol, order.client_id)
         except CallError as error:
             failure = error.failure
             return None if failure.remedy is Remedy.UNKNOWN_ORDER else replace(failure, remedy=Remedy.RETRY)
@@ -193,7 +195,7 @@ class Trading:
             if look:
                 await asyncio.sleep(CANCEL_PAUSE * 2**look)
             try:
-                found = await self._session.read(lambda exchange: self._dialect.find_order(exchange, symbol, client_id))
+                found = await self._look_ups.find(symbol, client_id)
             except CallError as error:
                 return error.failure
             order = convert.order_of(found, market, self._dialect, self._session.now_us())

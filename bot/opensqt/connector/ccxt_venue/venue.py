@@ -15,6 +15,7 @@ from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch
 from opensqt.connector.ccxt_venue.dialect import Json
 from opensqt.connector.ccxt_venue.fills import Fills
 from opensqt.connector.ccxt_venue.funding import FundingHistory
+from opensqt.connector.ccxt_venue.lookups import LookUps
 from opensqt.connector.ccxt_venue.rights import weaknesses
 from opensqt.connector.ccxt_venue.session import CURRENCY, CallError, Session
 from opensqt.connector.ccxt_venue.streams import Streams
@@ -55,7 +56,8 @@ class CcxtVenue:
         self._dead_man_switch = dead_man_switch
         self._noted: tuple[object, ...] = ()
         self._capabilities = session.dialect.profile.capabilities
-        self._trading = Trading(session)
+        self._look_ups = LookUps(session)
+        self._trading = Trading(session, self._look_ups)
         self._fills = Fills(session)
         self._funding = FundingHistory(session, self._market)
         self._spot = session.dialect.profile.spot
@@ -142,7 +144,7 @@ class CcxtVenue:
 
     async def order(self, symbol: str, client_id: str) -> tuple[VenueOrder, list[VenueFill]]:
         market = await self._checked(symbol)
-        found = await self._session.read(lambda exchange: self._session.dialect.find_order(exchange, symbol, client_id))
+        found = await self._look_ups.find(symbol, client_id)
         order = convert.order_of(found, market, self._session.dialect, self._session.now_us())
         self._fills.learn([order])
         created_us = int(found.get("timestamp") or 0) * 1000

@@ -31,6 +31,7 @@ class BitgetSpot(Spot, Bitget):
         codes=SPOT_CODES,
         spot=True,
         market_buys_by_value=True,
+        forgets_client_ids=True,
         options={"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot", "uta": False},
         funding_window_ms=0,
         weaknesses=(
@@ -82,19 +83,13 @@ class BitgetSpot(Spot, Bitget):
         venue_id, _ = self._placed.get(client_id, ("", False))
         if venue_id:
             return await self.order_by_venue_id(exchange, symbol, venue_id)
-        try:
-            found: Json = await exchange.fetch_order("", symbol, {"clientOrderId": client_id})
-        except Exception as error:
-            if type(error).__name__ != "OrderNotFound":
-                raise
-            for order in await self.open_orders(exchange, symbol):
-                if order["clientOrderId"] == client_id:
-                    return order
-            finished = await self.among_finished(exchange.fetch_canceled_and_closed_orders, symbol, client_id)
-            if finished is None:
-                raise
-            return finished
-        return found
+        return await super().find_order(exchange, symbol, client_id)
+
+    async def newest_orders(self, exchange: Any, symbol: str) -> list[Json]:
+        # The open ones first: what ends in between is then among the finished ones as well.
+        still_open = await self.open_orders(exchange, symbol)
+        finished = await self.newest_finished(exchange.fetch_canceled_and_closed_orders, symbol)
+        return [*finished, *still_open]
 
     async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
         market = exchange.market(symbol)

@@ -82,6 +82,7 @@ class Gate(Dialect):
         fills_window_ms=30 * 24 * 3600 * 1000,
         fills_step_ms=1000,
         refuses_duplicates=False,
+        forgets_client_ids=True,
         expiry_header="X-Gate-Exptime",
         reasons={
             "READ_ONLY": "MissingPermission",
@@ -139,16 +140,11 @@ class Gate(Dialect):
         return [order for order in list(exchange.orders) if order["symbol"] == symbol][-_RECENT:]
 
     async def find_order(self, exchange: Any, symbol: str, client_id: str) -> Json:
-        try:
-            found: Json = await exchange.fetch_order(_PREFIX + client_id, symbol)
-        except Exception as error:
-            if type(error).__name__ != "OrderNotFound":
-                raise
-            finished = await self.among_finished(exchange.fetch_closed_orders, symbol, client_id)
-            if finished is None:
-                raise
-            return finished
+        found: Json = await exchange.fetch_order(_PREFIX + client_id, symbol)
         return found
+
+    async def newest_orders(self, exchange: Any, symbol: str) -> list[Json]:
+        return await self.newest_finished(exchange.fetch_closed_orders, symbol)
 
     async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:
         market = exchange.market(symbol)
