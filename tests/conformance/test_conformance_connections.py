@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from opensqt.connector.ccxt_venue.venue import CcxtVenue
-from opensqt.connector.venue import Price
+from opensqt.connector.venue import Gap, Price
 from tests.conformance.subject import SYMBOL, Follow, Subject
 from tests.venues.server import Face
 from tests.venues.sockets import Connection
@@ -52,6 +52,24 @@ async def test_a_connection_that_is_given_up_before_it_is_there_goes_as_it_comes
     async with asyncio.timeout(60):
         await gone.wait()
     assert _told_twice(face) == []
+
+
+@pytest.mark.spot
+async def test_a_connection_that_is_lost_while_nobody_waits_for_a_message_is_told_of(simulated: Subject) -> None:
+    """As when its last message and its end arrive together."""
+    face, venue = simulated.face, simulated.venue
+    assert isinstance(venue, CcxtVenue)
+    stream: Any = aiter(venue._streams.prices([simulated.symbol]))
+    first = asyncio.ensure_future(anext(stream))
+    async with asyncio.timeout(60):
+        await face.until(lambda: face.subscribed("icker"))
+        clients = dict(venue._session.exchange.clients)
+        await face.price("50000.5")
+        assert not isinstance(await first, Gap)
+        await face.hang_up()
+        await face.until(lambda: clients != venue._session.exchange.clients)
+        assert isinstance(await anext(stream), Gap)
+    await stream.aclose()
 
 
 async def _give_up(simulated: Subject) -> Any:

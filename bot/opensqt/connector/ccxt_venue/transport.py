@@ -42,6 +42,10 @@ class Request:
 
 NO_REQUEST = Request()
 current_call: contextvars.ContextVar[Call | None] = contextvars.ContextVar("current_call", default=None)
+connections_used: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
+    "connections_used", default=None
+)
+"""By address, of the stream that is followed."""
 current_request: contextvars.ContextVar[Request] = contextvars.ContextVar("current_request", default=NO_REQUEST)
 
 
@@ -66,6 +70,14 @@ def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of o
                 asyncio.ensure_future(client.close())  # noqa: RUF006 - it ends with its connection
             else:
                 super().handle_message(client, message)
+
+        def watch(self, url: str, *arguments: Any, **named: Any) -> Any:
+            return _on_the_same_connection(self, url, lambda: super(Observed, self).watch(url, *arguments, **named))
+
+        def watch_multiple(self, url: str, *arguments: Any, **named: Any) -> Any:
+            return _on_the_same_connection(
+                self, url, lambda: super(Observed, self).watch_multiple(url, *arguments, **named)
+            )
 
         def on_close(self, client: Any, error: Any) -> None:
             # ccxt's own forgets whatever client its address has: the successor of one that ends late would go on
@@ -146,6 +158,19 @@ def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of o
 
     Observed.__name__ = exchange.__name__
     return Observed
+
+
+def _on_the_same_connection(exchange: Any, url: str, watch: Callable[[], Any]) -> Any:
+    """ccxt tells of a lost connection only who waits for its next message just then. Anybody else it would connect
+    anew without a word, and what came in between would be missing.
+    """
+    used = connections_used.get()
+    if used is not None and any(exchange.clients.get(address) is not client for address, client in used.items()):
+        raise ConnectionError("the connection was lost between two messages")
+    future = watch()
+    if used is not None:
+        used[url] = exchange.clients[url]
+    return future
 
 
 def _newest(entries: Any, field: Any, value: Any, limit: int) -> list[Any]:

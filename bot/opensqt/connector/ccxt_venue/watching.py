@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from opensqt.connector.ccxt_venue import errors
+from opensqt.connector.ccxt_venue import errors, transport
 from opensqt.connector.ccxt_venue.session import Session
 from opensqt.connector.retry import RECONNECTS
 from opensqt.connector.venue import Gap
@@ -35,11 +35,12 @@ async def follow(
     """
     delays = RECONNECTS.delays()
     lost = False
+    connections: dict[str, Any] = {}
     task: asyncio.Task[Item] | None = None
     try:
         while True:
             exchange = await session.ready_for_streams()
-            task = task or asyncio.ensure_future(_once(watch, exchange))
+            task = task or asyncio.ensure_future(_once(watch, exchange, connections))
             done, _ = await asyncio.wait({task}, timeout=SETTLE_SECONDS if lost else silence)
             if not done and lost:
                 lost = False
@@ -64,6 +65,7 @@ async def follow(
                 yield result
                 continue
             task = None
+            connections.clear()
             log.warning("stream_interrupted", stream=name, reason=reason)
             if not lost:
                 yield Gap(f"{name}: {reason}")
@@ -103,7 +105,8 @@ async def merge(sources: Sequence[AsyncIterator[Item]], *, idle: float | None = 
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _once(watch: Callable[[Any], Awaitable[Item]], exchange: Any) -> Item:
+async def _once(watch: Callable[[Any], Awaitable[Item]], exchange: Any, connections: dict[str, Any]) -> Item:
+    transport.connections_used.set(connections)
     return await watch(exchange)
 
 
