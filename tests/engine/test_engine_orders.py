@@ -107,6 +107,33 @@ def test_what_was_given_up_and_turns_up_is_counted_and_cancelled() -> None:
     assert placed(rig.report(entry, OrderState.CANCELLED, 4)) == [(SELL, 1010, 4)]
 
 
+def test_a_slot_stays_as_long_as_an_order_of_it_is_live() -> None:
+    """Else the next plan would not find it, nor any after a restart."""
+    rig = submitted()
+    lost = rig.entry(1000)
+    fail(rig, lost, Remedy.LOOK_UP)
+    rig.price(974)
+    rig.feed(OrderNotFound(rig.now, lost))
+    rig.wait(2 * SECOND)
+    rig.feed(OrderNotFound(rig.now, lost))
+    rig.price(1004)
+    again = rig.entry(1000)
+    rig.report(again, OrderState.OPEN)
+    rig.report(lost, OrderState.CANCELLED, 4)
+    assert lost in rig.engine.live_orders()
+    assert again != lost
+    rig.fill(again, 10)
+    rig.settle()
+    rig.fill(rig.exit(1010), 10)
+    rig.settle()
+    for price in range(1000, 3000, 10):
+        rig.price(price)
+        rig.settle()
+    assert lost in rig.engine.live_orders()
+    rig.fill(lost, 4)
+    assert rig.engine.view().position == 4
+
+
 def test_an_order_that_the_exchange_had_is_never_given_up() -> None:
     rig = trading()
     entry = rig.entry(1000)

@@ -126,8 +126,8 @@ class Orders:
 
     @property
     def remembered_slots(self) -> set[int]:
-        """Numbers of the slots that an order which is not live any more may still come back to."""
-        return {order.slot for order in (*self.given_up, *self.ended)}
+        """Numbers of the slots that an order belongs to, or may still come back to; a slot does not know of all."""
+        return {order.slot for order in (*self.live.values(), *self.given_up, *self.ended)}
 
     def revive(self, client_id: str) -> Order | None:
         """An order that was given up and turned up after all: it is live again, to be cancelled."""

@@ -10,7 +10,7 @@ from opensqt.engine.ladder import Ladder
 from opensqt.engine.layout import Layout
 from opensqt.engine.lifecycle import send, withdraw
 from opensqt.engine.orders import Order, Stage
-from opensqt.engine.settlement import closable, smallest_exit
+from opensqt.engine.settlement import closable, slot_of, smallest_exit
 from opensqt.engine.side import Side
 from opensqt.engine.sizing import lots_at
 from opensqt.engine.slots import Slot
@@ -84,13 +84,13 @@ class Planner:
     def _withdraw_exits(self) -> None:
         """Exits of what is not held any more, as after a close that was called off; and that close itself."""
         for order in self._state.orders.exits():
-            slot = self._state.slots.by_number[order.slot]
+            slot = slot_of(self._turn, order)
             if order.remaining > slot.held:
                 self._withdraw(order)
 
     def _fits(self, order: Order) -> bool:
         """Whether the entry is one that this spec would place at its price."""
-        slot = self._state.slots.by_number[order.slot]
+        slot = slot_of(self._turn, order)
         if not self._ladders[slot.side].is_level(slot):
             return False
         if self._inventories[slot.side].keeps_away(self._grid.below(slot.price)):
