@@ -3,7 +3,16 @@ from dataclasses import replace
 import pytest
 
 from opensqt.engine.actions import Notify, OrderSide, Place, TimeInForce
-from opensqt.engine.events import Configured, FeedChanged, Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
+from opensqt.engine.events import (
+    CancelFailed,
+    Configured,
+    FeedChanged,
+    Goal,
+    OrderNotFound,
+    OrderState,
+    PlaceFailed,
+    Remedy,
+)
 from opensqt.engine.view import Phase
 from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, of_kind, placed, trading
 
@@ -47,6 +56,33 @@ def test_complaint_12_stopped_it_has_no_orders_and_keeps_the_position() -> None:
     assert rig.engine.wound_down
     assert (phase(rig), rig.engine.view().position) == (Phase.STOPPED, 10)
     assert placed(rig.price(1060)) == []
+
+
+@pytest.mark.parametrize("goal", [Goal.STOP, Goal.CLOSE])
+def test_maintenance_that_refuses_cancels_does_not_keep_it_from_ending(goal: Goal) -> None:
+    rig = holding()
+    orders = rig.engine.live_orders()
+    rig.configure(goal=goal)
+    for client_id in orders:
+        rig.feed(CancelFailed(rig.now, client_id, Remedy.HALT, "maintenance"))
+    assert phase(rig) is Phase.WINDING_DOWN
+    for client_id in orders:
+        rig.report(client_id, OrderState.CANCELLED)
+    if goal is Goal.CLOSE:
+        (closing,) = rig.engine.live_orders()
+        rig.fill(closing, price=995)
+    assert phase(rig) is Phase.STOPPED
+
+
+def test_what_had_halted_it_does_not_hide_that_it_has_stopped() -> None:
+    rig = holding()
+    orders = rig.engine.live_orders()
+    rig.configure(goal=Goal.STOP)
+    rig.feed(CancelFailed(rig.now, orders[0], Remedy.FIX_CREDENTIALS, "the key is gone"))
+    assert phase(rig) is Phase.HALTED
+    for client_id in orders:
+        rig.report(client_id, OrderState.CANCELLED)
+    assert phase(rig) is Phase.STOPPED
 
 
 def test_an_order_in_doubt_is_not_stopped() -> None:

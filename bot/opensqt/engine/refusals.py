@@ -1,7 +1,7 @@
 """What it means that the exchange refuses, denies, or cannot say: no refusal is believed before it must be."""
 
 from opensqt.engine.discrepancies import Kind, Resolution
-from opensqt.engine.events import CancelFailed, LookUpFailed, OrderNotFound, PlaceFailed, Remedy
+from opensqt.engine.events import CancelFailed, Goal, LookUpFailed, OrderNotFound, PlaceFailed, Remedy
 from opensqt.engine.lifecycle import ABSENCE_TIME, RETRY_TIME, backoff, give_up, look_up
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import finish, slot_of
@@ -71,7 +71,9 @@ def on_cancel_failed(turn: Turn, event: CancelFailed) -> None:
     if order is None or order.stage is Stage.SETTLING:
         return
     turn.changed = True
-    _halt(turn, event.remedy, event.message)
+    ending = turn.state.goal in {Goal.STOP, Goal.CLOSE}
+    if not (ending and event.remedy is Remedy.HALT):  # as in maintenance: it is tried again until it is over
+        _halt(turn, event.remedy, event.message)
     if not order.tries and event.remedy in {Remedy.UNKNOWN_ORDER, Remedy.LOOK_UP, Remedy.DUPLICATE}:
         look_up(turn, order)
     else:

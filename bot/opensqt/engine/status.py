@@ -11,7 +11,7 @@ from opensqt.engine.market import Market
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import closable
 from opensqt.engine.slots import Slot, SlotPosition
-from opensqt.engine.state import State
+from opensqt.engine.state import HaltReason, State
 from opensqt.engine.view import BreakerView, EngineView, GateView, LimitView, Phase, SlotView, Unit
 
 _SHOWN = frozenset(
@@ -90,6 +90,8 @@ def _step(state: State) -> int:
 
 
 def _phase(state: State, gate: tuple[GateView, ...]) -> tuple[Phase, str, str]:  # noqa: PLR0911 - the first that holds
+    if state.wound_down and state.goal in {Goal.STOP, Goal.CLOSE} and state.halt != HaltReason.FENCED:
+        return _ending(state)
     if state.halt:
         return Phase.HALTED, state.halt, state.halt_message
     if not state.epoch or state.config is None:
