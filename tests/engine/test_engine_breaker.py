@@ -100,6 +100,7 @@ def test_drawdown_opens_it_at_the_very_tick_even_among_quiet_prices() -> None:
     rig = trading(replace(CONFIG, step=100, max_drawdown=money(2)), price=1040)
     rig.fill(rig.entry(1000))
     rig.settle()
+    rig.price(1040)
     # 10 lots at 1000 are worth 4 more at 1040: 2 below that peak is 1020.
     assert rig.engine.quiet_band()[0] == 1020
     rig.price(1021)
@@ -112,6 +113,7 @@ def test_the_peak_follows_in_steps_of_a_hundredth_of_the_limit() -> None:
     rig = trading(replace(CONFIG, step=1000, max_drawdown=money(50)), price=1200)
     rig.fill(rig.entry(1000))
     rig.settle()
+    rig.price(1200)
     # A step is 0.5: five ticks of 10 lots.
     assert rig.engine.quiet_band()[1] == 1205
     rig.price(1204)
@@ -136,6 +138,7 @@ def test_relative_drawdown_is_of_the_first_equity() -> None:
     rig.equity(100)
     rig.equity(500)
     rig.fill(rig.entry(1000))
+    rig.price(1004)
     rig.price(985)
     assert not rig.engine.view().breaker.open
     rig.price(984)
@@ -176,6 +179,7 @@ def test_without_a_cooldown_only_another_token_closes_it() -> None:
 def test_after_a_reset_drawdown_is_counted_anew() -> None:
     rig = trading(replace(CONFIG, max_drawdown=money(2)))
     rig.fill(rig.entry(1000))
+    rig.price(1004)
     rig.price(984)
     rig.configure(reset_token="1")  # noqa: S106 - no password
     assert rig.engine.view().drawdown == 0

@@ -91,6 +91,7 @@ def test_a_rising_price_is_a_drawdown_at_the_very_tick() -> None:
     rig = trading(replace(SHORT, step=100, max_drawdown=money(2)), price=960)
     rig.fill(rig.entry(1000))
     rig.settle()
+    rig.price(960)
     # 10 lots sold at 1000 are worth 4 at 960: 2 below that peak is 980.
     assert rig.engine.quiet_band()[1] == 980
     rig.price(979)

@@ -14,9 +14,8 @@ def watch_breaker(turn: Turn, config: EngineConfig) -> None:
     resets_at = breaker.resets_at(config)
     if 0 < resets_at <= turn.now:
         close_breaker(turn, "a new day has begun" if breaker.reason == Trip.DAILY_LOSS else "its cooldown is over")
-    pnl = state.ledger.pnl(turn.lot_value)
-    turn.changed |= breaker.follow(config, turn.now, pnl)
-    if trip := breaker.tripped(config, state.ledger, pnl):
+    turn.changed |= breaker.follow(config, turn.now, turn.sure_pnl)
+    if trip := breaker.tripped(config, state.ledger, turn.pnl):
         open_breaker(turn, config, *trip)
 
 
@@ -29,7 +28,7 @@ def open_breaker(turn: Turn, config: EngineConfig, reason: Trip, cause: str) -> 
 
 
 def close_breaker(turn: Turn, why: str) -> None:
-    turn.state.breaker.close(turn.state.ledger, turn.state.ledger.pnl(turn.lot_value))
+    turn.state.breaker.close(turn.state.ledger, turn.sure_pnl)
     turn.tell("BreakerClosed", why)
 
 

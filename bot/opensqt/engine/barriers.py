@@ -84,11 +84,11 @@ def quiet_bounds(state: State, market: Market, config: EngineConfig) -> tuple[in
 
 def _reached(turn: Turn, config: EngineConfig) -> tuple[Barrier, str] | None:
     state, market = turn.state, turn.market
-    pnl, price = state.ledger.pnl(turn.lot_value), state.last_price
+    pnl, sure, price = turn.pnl, turn.sure_pnl, state.last_price
     if config.stop_loss and pnl <= -config.stop_loss:
         return Barrier.STOP_LOSS, f"PnL is {from_money(pnl):f}, stopLoss is {from_money(config.stop_loss):f}"
-    if config.take_profit and pnl >= config.take_profit:
-        return Barrier.TAKE_PROFIT, f"PnL is {from_money(pnl):f}, takeProfit is {from_money(config.take_profit):f}"
+    if config.take_profit and sure >= config.take_profit:
+        return Barrier.TAKE_PROFIT, f"PnL is {from_money(sure):f}, takeProfit is {from_money(config.take_profit):f}"
     for barrier, level in (
         (Barrier.STOP_LOSS_PRICE, config.stop_loss_price),
         (Barrier.TAKE_PROFIT_PRICE, config.take_profit_price),

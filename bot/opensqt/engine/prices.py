@@ -16,6 +16,8 @@ def on_price(turn: Turn, event: PriceChanged) -> None:
     if event.price <= 0 or _suspicious(turn, event):
         return
     state.last_price, state.price_time = event.price, event.time
+    if state.traded and event.time >= state.funding.last_fill:
+        state.traded, turn.changed = 0, True
     if not state.fresh and PRICE_FEED not in state.feeds_lost:
         state.fresh = turn.changed = True
     for order in state.orders.live.values():

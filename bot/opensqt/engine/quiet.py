@@ -70,13 +70,14 @@ class _Bounds:
 def quiet_band(state: State, market: Market, now: int, kept: int) -> Band:
     """The exclusive bounds of the quiet prices; (p, p) where every price counts, as while anything is due.
 
-    So does every price while the spec does not fit market or balance: at which price it would is not known.
+    So does every price while the spec does not fit market or balance: at which price it would is not known; and while
+    fills are newer than the last price, for the next one says what they are worth.
 
     `kept` is the last price that the log has.
     """
     config = state.config
-    unfit = state.refusal or state.findings
-    if config is None or not state.fresh or state.suspect or unfit or any(time > now for time in _due(state)):
+    unsettled = state.suspect or state.traded or state.refusal or state.findings
+    if config is None or not state.fresh or unsettled or any(time > now for time in _due(state)):
         return state.last_price, state.last_price
     bounds = _Bounds()
     bounds.above(0)

@@ -36,7 +36,8 @@ def book(turn: Turn, order: Order, fill: OrderFilled) -> None:
     order.filled += fill.lots
     state.ledger.fills += 1
     state.funding.first_fill = state.funding.first_fill or fill.time
-    state.funding.last_fill = max(state.funding.last_fill, fill.time)
+    if fill.time >= state.funding.last_fill:
+        state.funding.last_fill, state.traded = fill.time, fill.price
     own, side = slot_of(turn, order), order.slot_side
     own.settled()
     if order.leg is Leg.ENTRY:

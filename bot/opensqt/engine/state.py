@@ -110,6 +110,8 @@ class State:
     """When it last changed; time goes on from here, also where an event comes late and is older."""
     last_price: int = 0
     price_time: int = 0
+    traded: int = 0
+    """The price of the newest fill, until a price is told that is as new; 0 afterwards."""
     fresh: bool = False
     """The last price is one of this instance's, and its feed has not been lost since."""
     anchor: int = 0
@@ -209,6 +211,17 @@ class Turn:
             self.warn("Halted", f"{reason}: {message}")
 
     @property
-    def lot_value(self) -> int:
-        """Money of one lot at the last price."""
-        return self.state.last_price * self.market.tick_value
+    def pnl(self) -> int:
+        """Money at the last price."""
+        return self.state.ledger.pnl(self.state.last_price * self.market.tick_value)
+
+    @property
+    def sure_pnl(self) -> int:
+        """The PnL that may be called a gain.
+
+        Beside a price from before it every fill looks like one: what was bought for less, or sold for more. Then what
+        is held is worth no more than at the fill's own price.
+        """
+        if not self.state.traded:
+            return self.pnl
+        return min(self.pnl, self.state.ledger.pnl(self.state.traded * self.market.tick_value))
