@@ -14,7 +14,7 @@ from opensqt.engine.events import (
     Remedy,
 )
 from opensqt.engine.view import Phase
-from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, of_kind, placed, trading
+from tests.engine.rig import CONFIG, MARKET, SECOND, Rig, cancelled, fail, of_kind, placed, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
@@ -72,6 +72,59 @@ def test_maintenance_that_refuses_cancels_does_not_keep_it_from_ending(goal: Goa
         (closing,) = rig.engine.live_orders()
         rig.fill(closing, price=995)
     assert phase(rig) is Phase.STOPPED
+
+
+def closing_order(rig: Rig) -> str:
+    """All orders are cancelled; the order that closes the position."""
+    for client_id in rig.engine.live_orders():
+        rig.report(client_id, OrderState.CANCELLED)
+    (client_id,) = rig.engine.live_orders()
+    return client_id
+
+
+def test_maintenance_that_refuses_the_closing_order_is_waited_out() -> None:
+    rig = holding()
+    rig.configure(goal=Goal.CLOSE)
+    order, warnings, pauses = closing_order(rig), 0, []
+    for _ in range(12):
+        actions = rig.feed(PlaceFailed(rig.now, order, Remedy.HALT, "maintenance"))
+        warnings += len(of_kind(Notify, actions))
+        view = rig.engine.view()
+        assert (view.phase, view.reason, view.message) == (Phase.HALTED, "Exchange", "maintenance")
+        wake = rig.engine.wake_at
+        assert wake is not None
+        pauses.append((wake - rig.now) / SECOND)
+        (again,) = of_kind(Place, rig.wait(wake - rig.now))
+        order = again.client_id
+    assert warnings == 1
+    assert (pauses[0], pauses[-1], sorted(pauses)) == (0.5, 60, pauses)
+    rig.fill(order, 4, price=995)
+    rig.report(order, OrderState.CANCELLED, 4)
+    assert phase(rig) is Phase.WINDING_DOWN, "it is over"
+    (rest,) = rig.engine.live_orders()
+    rig.fill(rest, price=995)
+    assert phase(rig) is Phase.STOPPED
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
+
+
+def test_a_stop_loss_closes_although_the_exchange_had_halted_the_bot() -> None:
+    rig = trading(replace(CONFIG, stop_loss=10**12))
+    entry = rig.entry(1000)
+    rig.fill(entry)
+    fail(rig, rig.exit(1010), Remedy.HALT)
+    rig.settle()
+    assert phase(rig) is Phase.HALTED
+    rig.price(985)
+    rig.fill(closing_order(rig), price=985)
+    assert (phase(rig), rig.engine.view().reason) == (Phase.STOPPED, "StopLoss")
+
+
+def test_credentials_that_are_refused_are_not_tried_again() -> None:
+    rig = holding()
+    rig.configure(goal=Goal.CLOSE)
+    rig.feed(PlaceFailed(rig.now, closing_order(rig), Remedy.FIX_CREDENTIALS, "the key is gone"))
+    assert placed(rig.wait(3600 * SECOND)) == []
+    assert phase(rig) is Phase.HALTED
 
 
 def test_what_had_halted_it_does_not_hide_that_it_has_stopped() -> None:

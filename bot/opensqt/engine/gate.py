@@ -11,7 +11,7 @@ from opensqt.engine.events import Goal
 from opensqt.engine.market import DUST, Market
 from opensqt.engine.orders import Order
 from opensqt.engine.side import Side
-from opensqt.engine.state import State
+from opensqt.engine.state import HaltReason, State
 
 
 class Closed(StrEnum):
@@ -140,8 +140,13 @@ class Gate:
         yield from self._unwelcome()
 
     def any_order(self) -> Closed | None:
-        """For every order; the one that closes the position asks for nothing else."""
+        """For every order."""
         return next(self._for_all_orders(), None)
+
+    def closing(self) -> Closed | None:
+        """For the order that closes the position: that the exchange's halt is over, only trying shows."""
+        tried = Closed.HALTED if self.state.halt == HaltReason.EXCHANGE else None
+        return next((closed for closed in self._for_all_orders() if closed is not tried), None)
 
     def entries(self) -> Closed | None:
         """For every entry."""

@@ -10,12 +10,20 @@ from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import offset, smallest_exit
 from opensqt.engine.side import Side
 from opensqt.engine.slots import CLOSING
-from opensqt.engine.state import Turn
+from opensqt.engine.specification import unhalt
+from opensqt.engine.state import HaltReason, Turn
 
 
 def wind_down(turn: Turn, config: EngineConfig) -> None:
-    """Moves one step towards the goal; safe to repeat."""
+    """Moves one step towards the goal; safe to repeat.
+
+    A halt of the exchange's, as in maintenance, is only one that has refused the closing order itself. That order is
+    tried again and again, as the pauses of its slot say, and the halt is over when it gets something.
+    """
     state = turn.state
+    if state.halt == HaltReason.EXCHANGE and not state.slots.closing.setbacks:
+        unhalt(turn)
+        turn.changed = True
     for order in list(state.orders.live.values()):
         if order.slot != CLOSING or state.goal is not Goal.CLOSE:
             withdraw(turn, order)
@@ -48,13 +56,13 @@ def _resend(turn: Turn, gate: Gate) -> None:
         if order.stage is Stage.WAITING and turn.now >= order.due:
             if order.lots > abs(_to_close(turn)):
                 withdraw(turn, order)
-            elif gate.any_order() is None:
+            elif gate.closing() is None:
                 send(turn, order)
 
 
 def _close(turn: Turn, gate: Gate) -> None:
     state, slot, lots = turn.state, turn.state.slots.closing, _to_close(turn)
-    if not lots or state.orders.live or turn.now < slot.not_before or gate.any_order():
+    if not lots or state.orders.live or turn.now < slot.not_before or gate.closing():
         return
     order = Order(
         client_id=client_id(turn.bot_uid, Leg.EXIT, CLOSING, slot.cycle, slot.exits),
