@@ -3,7 +3,7 @@
 from opensqt.engine.actions import LookUp, OrderSide
 from opensqt.engine.events import Goal, OrderNotFound, OrderState
 from opensqt.engine.view import Phase
-from tests.engine.rig import SECOND, Rig, cancelled, looked_up, of_kind, placed, told, trading
+from tests.engine.rig import SECOND, Rig, cancelled, looked_up, money, of_kind, placed, told, trading
 
 
 def deny(rig: Rig, client_id: str, seconds: int, *, confirmed: bool = False) -> list[str]:
@@ -101,3 +101,43 @@ def test_its_slot_goes_on_at_once() -> None:
         since = [action.since for action in of_kind(LookUp, rig.wait(SECOND)) if action.client_id == entry]
         answer = [rig.feed(OrderNotFound(rig.now, entry, confirmed=bool(each))) for each in since]
     assert placed([action for actions in answer for action in actions]) == [(OrderSide.BUY, 1000, 10)]
+
+
+def lost_exit() -> tuple[Rig, str]:
+    """Four of ten lots were sold at a loss by an exit that is lost since; another sells the rest."""
+    rig = trading()
+    rig.fill(rig.entry(1000), fee=money(2))
+    rig.settle()
+    lost = rig.exit(1010)
+    rig.fill(lost, 4, fee=money(1))
+    rig.restart()
+    rig.price(1004)
+    rig.feed(OrderNotFound(rig.now, lost))
+    assert "LostOrder" in deny(rig, lost, 300, confirmed=True)
+    assert rig.engine.view().consecutive_losses == 1
+    return rig, lost
+
+
+def test_an_exit_that_comes_back_is_no_second_loss() -> None:
+    rig, lost = lost_exit()
+    rig.report(lost, OrderState.CANCELLED, 4)
+    assert lost not in rig.engine.live_orders()
+    assert rig.engine.view().consecutive_losses == 1
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
+
+
+def test_nor_is_what_it_sells_then_but_its_level_is_done() -> None:
+    rig, lost = lost_exit()
+    rig.report(rig.exit(1010), OrderState.CANCELLED)
+    rig.fill(lost, 6, fee=money(1))
+    assert rig.engine.view().position == 0
+    assert (rig.engine.view().consecutive_losses, rig.engine.view().cycles) == (1, 1)
+
+
+def test_a_level_that_another_exit_has_finished_is_not_done_twice() -> None:
+    rig, lost = lost_exit()
+    rig.settle()
+    rig.fill(rig.exit(1010), 6)
+    rig.settle()
+    rig.report(lost, OrderState.CANCELLED, 4)
+    assert rig.engine.view().cycles == 1

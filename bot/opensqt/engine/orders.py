@@ -50,6 +50,8 @@ class Order:
     """When it is looked up, or sent again; 0 for never."""
     tries: int = 0
     filled: int = 0
+    settled: int = 0
+    """Filled when it was taken for over: one that was lost may come back, and is over once more."""
     reported: int = 0
     """Filled, as the exchange says; fills up to it are still to come."""
     taken: int = 0

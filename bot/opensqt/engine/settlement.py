@@ -80,11 +80,13 @@ def finish(turn: Turn, order: Order) -> None:
     _pause(turn, slot, order)
     if order.leg is Leg.ENTRY and slot.held and state.slots.closing.holding.dust:
         slot.holding.take(state.slots.closing.holding)  # the dust of slots that are gone
-    if order.leg is Leg.EXIT and order.filled:
-        ledger.exit_done(order.realised)
+    if order.leg is Leg.EXIT and order.filled > order.settled:
+        if not order.settled:
+            ledger.exit_done(order.realised)
         if slot.number != CLOSING and not slot.held:
             ledger.cycles += 1
             slot.next_cycle()
+    order.settled = order.filled
 
 
 def _pause(turn: Turn, slot: Slot, order: Order) -> None:
