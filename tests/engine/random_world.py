@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from opensqt.api.gridbot import Side
 from opensqt.engine.actions import Action, Cancel, LookUp, Notify, OrderSide, Place
+from opensqt.engine.breaker import Trip
 from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import (
     AccountReported,
@@ -337,8 +338,10 @@ class RandomWorld(RuleBasedStateMachine):
         self.rig.engine = self.rig.replayed(snapshot, since)
         self.feed(Started(self.rig.now, epoch + 1))
 
-    @rule()
-    def report_position(self) -> None:
-        """The exchange's position is compared only when nothing can be on its way."""
-        if not self.transit and not self.venue.messages and not self.late:
-            self.feed(PositionReported(self.rig.now, self.venue.position))
+    @rule(wait=st.sampled_from([0, 6 * SECOND]))
+    def report_position(self, wait: int) -> None:
+        """The position has a stream of its own, which may be ahead of that of the fills."""
+        self.feed(PositionReported(self.rig.now, self.venue.position))
+        self.wait(wait)
+        self.feed(PositionReported(self.rig.now, self.venue.position))
+        assert self.rig.engine.view(slots=False).breaker.reason != Trip.POSITION_DIVERGENCE, "nobody else has traded"

@@ -238,6 +238,46 @@ def test_a_fill_on_its_way_is_no_divergence() -> None:
     assert not rig.engine.view().breaker.open
 
 
+def test_a_position_that_is_always_told_before_its_fills_is_no_divergence() -> None:
+    """Exits in a row, each first heard of by the position: every report shows the same difference, of another fill."""
+    rig = trading()
+    for level in (1000, 990, 980):
+        rig.fill(rig.entry(level))
+        rig.settle()
+    held = rig.engine.view().position
+    for level in (990, 1000, 1010):
+        lots = rig.places[rig.exit(level)].lots
+        assert lots == 10
+        held -= lots
+        rig.feed(PositionReported(rig.now, held))
+        rig.settle()
+        rig.wait(10 * SECOND)
+        rig.fill(rig.exit(level))
+        rig.settle()
+    assert not rig.engine.view().breaker.open
+
+
+def test_an_order_that_could_not_be_asked_about_yet_is_asked_about_before_anything_is_concluded() -> None:
+    rig = trading()
+    rig.fill(rig.entry(1000))
+    sent = rig.exit(1010)
+    rig.opened(*(order for order in rig.engine.live_orders() if order != sent))
+    rig.feed(PositionReported(rig.now, 7))  # a part of the exit has been sold, but nobody has even told that it is open
+    rig.opened(*(order for order in rig.engine.live_orders() if order != sent))
+    rig.opened(sent)
+    rig.now += 6 * SECOND
+    assert sent in looked_up(rig.feed(PositionReported(rig.now, 7)))
+    rig.opened(*(order for order in rig.engine.live_orders() if order != sent))
+    rig.report(sent, OrderState.OPEN, 3)
+    rig.feed(PositionReported(rig.now, 7))
+    assert not rig.engine.view().breaker.open
+    rig.fill(sent, 3)
+    rig.feed(PositionReported(rig.now, 7))
+    rig.now += 60 * SECOND
+    rig.feed(PositionReported(rig.now, 7))
+    assert not rig.engine.view().breaker.open
+
+
 def test_nothing_is_concluded_while_an_order_is_in_doubt() -> None:
     rig = trading()
     rig.fill(rig.entry(1000))

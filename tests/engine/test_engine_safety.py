@@ -179,6 +179,70 @@ def test_ignored_it_is_not_counted() -> None:
     assert not rig.engine.view().breaker.open
 
 
+def persists(rig: Rig, lots: int) -> None:
+    """The exchange reports this position for long enough to be believed."""
+    for _ in range(3):
+        rig.feed(PositionReported(rig.now, lots))
+        rig.settle()
+        rig.wait(6 * SECOND)
+    rig.feed(PositionReported(rig.now, lots))
+
+
+def test_ignored_by_a_neutral_grid_it_is_not_counted_either() -> None:
+    rig = found(ExistingPosition.IGNORE, 50, GridSide.NEUTRAL)
+    persists(rig, 50)
+    rig.fill(rig.entry(1010))
+    rig.settle()
+    assert rig.engine.view().position < 0
+    persists(rig, 50 + rig.engine.view().position)
+    assert not rig.engine.view().breaker.open
+
+
+def test_what_was_ignored_may_be_closed_by_its_owner() -> None:
+    rig = found(ExistingPosition.IGNORE, -25)
+    rig.fill(rig.entry(1000))
+    persists(rig, -15)
+    persists(rig, 0)  # 15 of the 25 are closed
+    persists(rig, 10)
+    assert not rig.engine.view().breaker.open
+    told_of = [one.what for one in rig.engine.view().discrepancies if one.kind == "ForeignPosition"]
+    assert [what.rpartition(": ")[2] for what in told_of[1:]] == ["-0.10 is left", "0.00 is left"]
+    persists(rig, 5)
+    assert rig.engine.view().breaker.reason == "PositionDivergence"
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
+
+
+def test_a_bot_that_holds_nothing_misses_nothing() -> None:
+    rig = trading()
+    persists(rig, -10)
+    assert not rig.engine.view().breaker.open
+    assert [one.kind for one in rig.engine.view().discrepancies] == ["ForeignPosition"]
+
+
+def waiting_to_adopt() -> Rig:
+    rig = Rig(replace(CONFIG, existing_position=ExistingPosition.ADOPT))
+    rig.feed(PositionFound(rig.now, 25, money(250)))
+    return rig
+
+
+def test_what_is_adopted_is_what_is_there_when_it_is_adopted() -> None:
+    rig = waiting_to_adopt()
+    rig.feed(PositionReported(rig.now, 10))
+    rig.price(1004)
+    view = rig.engine.view()
+    assert (view.position, view.entry_cost) == (10, money(100))
+
+
+@pytest.mark.parametrize("lots", [30, -10])
+def test_what_has_grown_or_turned_is_not_adopted_at_a_price_that_nobody_knows(lots: int) -> None:
+    rig = waiting_to_adopt()
+    rig.feed(PositionReported(rig.now, lots))
+    rig.price(1004)
+    assert rig.engine.view().position == 0
+    assert "PositionRefused" in gate(rig)
+    assert rig.engine.wants_position
+
+
 @pytest.mark.parametrize(
     ("side", "lots", "exits", "exit_side"),
     [

@@ -39,7 +39,7 @@ from opensqt.engine.orders import Stage
 from opensqt.engine.planner import Planner
 from opensqt.engine.prices import durable_bounds, on_price
 from opensqt.engine.quiet import Band, next_wake, quiet_band
-from opensqt.engine.reconciliation import on_account, on_position
+from opensqt.engine.reconciliation import on_account, on_booked, on_position
 from opensqt.engine.slots import CLOSING
 from opensqt.engine.state import PRICE_FEED, HaltReason, State, Turn, is_candle_feed
 from opensqt.engine.status import view_of
@@ -235,7 +235,9 @@ class Engine:
                 low, high = durable_bounds(self._state, self._kept_price[0])
                 turn.changed |= not (low is None or high is None or low < self._state.last_price < high)
             case OrderFilled():
+                before = self._state.ledger.total.lots
                 lifecycle.on_filled(turn, event)
+                on_booked(turn, self._state.ledger.total.lots - before)
             case FundingPaid():
                 on_funding(turn, event)
             case OrderReported():

@@ -39,7 +39,7 @@ def decide(turn: Turn, config: EngineConfig, layout: Layout | None) -> None:
     if config.existing_position is ExistingPosition.IGNORE:
         turn.tell("PositionIgnored", f"{what} is left alone")
         turn.found(Kind.FOREIGN_POSITION, Resolution.IGNORED, what, tell=False)
-        if other_side(config, state.found_lots):
+        if other_side(config, state.found_lots) or len(config.sides) > 1:  # more on our own side needs no account
             state.foreign_lots = state.found_lots
     elif (
         config.existing_position is ExistingPosition.ADOPT
@@ -52,22 +52,31 @@ def decide(turn: Turn, config: EngineConfig, layout: Layout | None) -> None:
         turn.tell("PositionAdopted", f"{what} is taken over, spread over {levels} levels")
         turn.found(Kind.FOREIGN_POSITION, Resolution.ADOPTED, what, tell=False)
     else:
-        _refuse(turn, what)
+        adoptable = config.existing_position is ExistingPosition.ADOPT and not other_side(config, state.found_lots)
+        _refuse(turn, what, "what was paid for it is not known, restart the bot to have it read" if adoptable else "")
         return
     state.position_known, state.found_refused = True, ""
     turn.changed = True
 
 
 def on_reported(turn: Turn, lots: int) -> None:
-    """A position that was refused has been closed by others."""
+    """Others have traded before it was decided: what counts is what is there now."""
     state = turn.state
-    if state.found_lots and not state.position_known and not lots:
-        state.position_known, state.found_lots, state.found_refused, turn.changed = True, 0, "", True
+    found = state.found_lots
+    if not found or state.position_known or lots == found:
+        return
+    turn.changed = True
+    if not lots:
+        state.position_known, state.found_lots, state.found_refused = True, 0, ""
         turn.tell("PositionGone", "the position that this bot did not open is closed: entries are placed")
+        return
+    closed_in_part = lots * found > 0 and abs(lots) < abs(found)
+    state.found_cost = state.found_cost * lots // found if closed_in_part else 0  # what was added has cost who knows
+    state.found_lots = lots
 
 
-def _refuse(turn: Turn, what: str) -> None:
-    message = f"the account has {what}: close it, or set spec.existingPosition to Adopt or Ignore"
+def _refuse(turn: Turn, what: str, why: str) -> None:
+    message = f"the account has {what}: {why or 'close it, or set spec.existingPosition to Adopt or Ignore'}"
     if turn.state.found_refused != message:
         turn.state.found_refused, turn.changed = message, True
         turn.warn("PositionRefused", message)

@@ -59,7 +59,7 @@ class Mismatch:
     lots: int = 0
     time: int = 0
     asked: bool = False
-    """Orders have been looked up because of it."""
+    """All orders that could explain it have been looked up since."""
     told: bool = False
     """It is listed as somebody else's position."""
 
