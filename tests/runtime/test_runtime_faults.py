@@ -11,12 +11,12 @@ from opensqt.api.gridbot_status import GridBotStatus
 from opensqt.api.report import with_report
 from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector import client
-from opensqt.connector.venue import Failure, NewOrder, Position, VenueError, VenueHealth
+from opensqt.connector.venue import Failure, FundingPayment, NewOrder, Position, VenueError, VenueHealth
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy
 from opensqt.journal.embedded import EmbeddedPostgres
 from opensqt.runtime import clock, feeds, reconciliation
-from tests.runtime.harness import PATIENCE, bot, connector, environment, until
+from tests.runtime.harness import PATIENCE, Bot, bot, connector, environment, until
 from tests.runtime.simulated_venue import SimulatedVenue
 
 
@@ -126,6 +126,50 @@ async def test_a_gap_in_the_stream_is_made_up_for(postgres_dsn: str) -> None:
         await until(lambda: venue.live(OrderSide.SELL))
 
 
+async def test_funding_that_cannot_be_read_delays_nothing_else(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue = SimulatedVenue("40000")
+    asked = 0
+
+    async def fail(_symbol: str, _since: int) -> list[FundingPayment]:
+        nonlocal asked
+        asked += 1
+        raise VenueError(Failure(Remedy.FIX_REQUEST, "no funding today"))
+
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.orders_known(2)
+        venue.move("39850")
+        await running.when(lambda status: status.fills == 1)
+        monkeypatch.setattr(venue, "funding", fail)
+        venue.hide = True
+        venue.fund("1.5")
+        venue.hide = False
+        venue.gap("orders")
+        await until(lambda: asked > 1)
+        venue.move("39750")
+        await running.when(lambda status: status.fills == 2)
+        await until(lambda: len(venue.live(OrderSide.SELL)) == 2)
+        venue.time_us += 1
+        venue.fund("0.25")  # and this one is told
+        await running.when(lambda status: status.funding == "0.25")
+        monkeypatch.delattr(venue, "funding")
+        await running.when(lambda status: status.funding == "1.75")
+        assert (await reasons_until(running, "FundingKnown")).count("FundingUnknown") == 1
+
+
+async def reasons_until(running: Bot, last: str) -> list[str]:
+    """What people have been told, up to this reason."""
+    told, reasons = running.stub.WatchEvents(pb.WatchEventsRequest()), []
+    async with asyncio.timeout(PATIENCE):
+        async for event in told:
+            reasons.append(event.reason)
+            if event.reason == last:
+                break
+    told.cancel()
+    return reasons
+
+
 async def test_complaint_4_a_lost_message_without_a_gap_is_found_by_comparing(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,15 +204,7 @@ async def test_comparisons_that_keep_failing_are_told(postgres_dsn: str, monkeyp
         assert "no positions today" in status.reconciliation.message
         monkeypatch.delattr(venue, "positions")
         await running.when(lambda status: not status.reconciliation.failing_since_us)
-        told = running.stub.WatchEvents(pb.WatchEventsRequest())
-        reasons = []
-        async with asyncio.timeout(PATIENCE):
-            async for event in told:
-                reasons.append(event.reason)
-                if event.reason == "ComparedAgain":
-                    break
-        told.cancel()
-        assert reasons.count("NotCompared") == 1
+        assert (await reasons_until(running, "ComparedAgain")).count("NotCompared") == 1
 
 
 async def test_a_fill_that_comes_after_the_order_was_over_is_found_by_comparing(

@@ -19,6 +19,8 @@ from opensqt.connector.venue import Account, Failure, OrderUpdate, Position, Pri
 from opensqt.engine.client_id import client_id_prefix
 from opensqt.engine.events import Event, FeedChanged, Remedy
 from opensqt.runtime.clock import MarketClock
+from opensqt.runtime.missed_funding import MissedFunding
+from opensqt.runtime.notices import Notices
 from opensqt.runtime.probes import ORDER_FEED, PRICE_FEED, Probes
 from opensqt.runtime.translation import Translation
 
@@ -122,13 +124,13 @@ class Feeds:
         clock: MarketClock,
         probes: Probes,
         random: Random,
+        notices: Notices,
         funding_since: Callable[[], int],
         price_age: Callable[[], float],
     ) -> None:
         """`funding_since` says from when on (µs) funding may have been missed, 0 for never; `price_age` after how many
         seconds a price is too old.
         """
-        self._funding_since = funding_since
         self._price_age = price_age
         self._priced_at = 0.0
         self._stale = False
@@ -141,6 +143,9 @@ class Feeds:
         self._known: dict[str, bool] = {}
         self.orders_followed = asyncio.Event()
         symbol = translation.market.symbol
+        self._funding = MissedFunding(
+            client, symbol, self._on_order, since=funding_since, random=random, notices=notices
+        )
 
         def follow(
             name: str,
@@ -172,6 +177,7 @@ class Feeds:
             for subscription in (self.price, self.orders, self.account, self.position):
                 tasks.create_task(subscription.run())
             tasks.create_task(self._watch_price_age())
+            tasks.create_task(self._funding.run())
 
     def ages(self) -> dict[str, float]:
         """Seconds since the last message of each stream that has had one."""
@@ -209,12 +215,10 @@ class Feeds:
 
     async def _orders_opened(self) -> None:
         self.orders_followed.set()
+        self._funding.ask()
         # The engine looks up what it knows of; an order that it does not know of shows only here.
         for order in await self._client.open_orders(self._translation.market.symbol, self._prefix):
             self._on_order(order)
-        if since := self._funding_since():
-            for payment in await self._client.funding(self._translation.market.symbol, since):
-                self._on_order(payment)
         self._healthy("orders", ORDER_FEED)
 
     async def _watch_price_age(self) -> None:

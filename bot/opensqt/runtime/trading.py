@@ -154,7 +154,7 @@ class Trading:
             dispatcher = Dispatcher(self._execution, self.loop.put, calls)
             self._feeds = Feeds(
                 around.client, around.translation, self._caller, self.loop.put,
-                clock=around.clock, probes=around.probes, random=self._random,
+                clock=around.clock, probes=around.probes, random=self._random, notices=around.notices,
                 funding_since=lambda: around.engine.funding_since, price_age=self._price_age,
             )  # fmt: skip
             feeds = [calls.create_task(self._feeds.run())]
