@@ -115,6 +115,17 @@ class Bot:
 
         await until(known)
 
+    async def reasons_until(self, last: str) -> list[str]:
+        """What people have been told, up to this reason."""
+        told, reasons = self.stub.WatchEvents(pb.WatchEventsRequest()), []
+        async with asyncio.timeout(PATIENCE):
+            async for event in told:
+                reasons.append(event.reason)
+                if event.reason == last:
+                    break
+        told.cancel()
+        return reasons
+
     async def configure(
         self, goal: "pb.Goal.ValueType", *, generation: int, uid: str = UID, **changes: Any
     ) -> pb.Status:

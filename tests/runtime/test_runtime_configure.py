@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from opensqt.bot.v1 import bot_pb2 as pb
-from opensqt.connector.venue import Position
+from opensqt.connector.venue import Account, Position
 from opensqt.engine.actions import OrderSide
 from opensqt.runtime.feeds import Feeds
 from tests.runtime.harness import Bot, bot, connector, environment
@@ -25,6 +25,21 @@ class SlowVenue(SimulatedVenue):
         self.asked.set()
         await self.answers.wait()
         return []
+
+
+class SlowAccount(SimulatedVenue):
+    """In hedge mode, which no start passes; the account is not told before the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__("40000")
+        self.hedged = True
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+
+    async def account(self) -> Account:
+        self.asked.set()
+        await self.answers.wait()
+        return await super().account()
 
 
 async def refused(running: Bot, goal: "pb.Goal.ValueType", generation: int) -> str:
@@ -95,3 +110,33 @@ async def test_what_it_is_told_before_the_orders_are_followed_is_taken_later(
         assert "starting" in await refused(running, pb.GOAL_PAUSE, 3)
         answers.set()
         await paused_without_an_order(running, venue)
+
+
+async def test_an_account_that_was_not_prepared_for_a_bot_that_ends_is_when_it_runs_again(postgres_dsn: str) -> None:
+    venue = SimulatedVenue("40000")
+    venue.hedged = True
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.phase(pb.PHASE_HALTED)
+        await running.configure(pb.GOAL_STOP, generation=2)
+        await running.when(lambda status: (status.phase, status.reason) == (pb.PHASE_STOPPED, "WoundDown"))
+        for _ in range(2):
+            assert "one-way" in await refused(running, pb.GOAL_RUN, 3)
+        assert venue.placements == []
+        venue.hedged = False
+        await running.configure(pb.GOAL_RUN, generation=3)
+        await running.orders_known(2)
+        assert (await running.reasons_until("Anchored")).count("PrepareRefused") == 1
+
+
+async def test_nor_does_it_run_unprepared_where_it_was_told_otherwise_during_the_start(postgres_dsn: str) -> None:
+    venue = SlowAccount()
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.phase(pb.PHASE_HALTED)
+        await running.configure(pb.GOAL_STOP, generation=2)
+        await venue.asked.wait()
+        await refused(running, pb.GOAL_RUN, 3)
+        venue.answers.set()
+        await running.when(lambda status: (status.phase, status.reason) == (pb.PHASE_HALTED, "PrepareRefused"))
+        assert venue.placements == []
+        venue.hedged = False
+        await running.orders_known(2)

@@ -16,7 +16,7 @@ from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy
 from opensqt.journal.embedded import EmbeddedPostgres
 from opensqt.runtime import clock, feeds, reconciliation
-from tests.runtime.harness import PATIENCE, Bot, bot, connector, environment, until
+from tests.runtime.harness import PATIENCE, bot, connector, environment, until
 from tests.runtime.simulated_venue import SimulatedVenue
 
 
@@ -155,19 +155,7 @@ async def test_funding_that_cannot_be_read_delays_nothing_else(
         await running.when(lambda status: status.funding == "0.25")
         monkeypatch.delattr(venue, "funding")
         await running.when(lambda status: status.funding == "1.75")
-        assert (await reasons_until(running, "FundingKnown")).count("FundingUnknown") == 1
-
-
-async def reasons_until(running: Bot, last: str) -> list[str]:
-    """What people have been told, up to this reason."""
-    told, reasons = running.stub.WatchEvents(pb.WatchEventsRequest()), []
-    async with asyncio.timeout(PATIENCE):
-        async for event in told:
-            reasons.append(event.reason)
-            if event.reason == last:
-                break
-    told.cancel()
-    return reasons
+        assert (await running.reasons_until("FundingKnown")).count("FundingUnknown") == 1
 
 
 async def test_complaint_4_a_lost_message_without_a_gap_is_found_by_comparing(
@@ -204,7 +192,7 @@ async def test_comparisons_that_keep_failing_are_told(postgres_dsn: str, monkeyp
         assert "no positions today" in status.reconciliation.message
         monkeypatch.delattr(venue, "positions")
         await running.when(lambda status: not status.reconciliation.failing_since_us)
-        assert (await reasons_until(running, "ComparedAgain")).count("NotCompared") == 1
+        assert (await running.reasons_until("ComparedAgain")).count("NotCompared") == 1
 
 
 async def test_a_fill_that_comes_after_the_order_was_over_is_found_by_comparing(

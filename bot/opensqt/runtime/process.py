@@ -27,7 +27,7 @@ from opensqt.runtime.ports import Ports
 from opensqt.runtime.probes import CANDLE_FEED, CONNECTOR, Probes
 from opensqt.runtime.service import BotService, NotReadyError
 from opensqt.runtime.settings import Settings
-from opensqt.runtime.startup import Startup
+from opensqt.runtime.startup import Startup, Trouble
 from opensqt.runtime.trading import Surroundings, Trading
 from opensqt.runtime.translation import Translation
 
@@ -73,7 +73,10 @@ class BotProcess:
         service = BotService(bot, self._board, self._notices, self._book, self)
         self.ports = Ports(settings, service, self._metrics)
         self._client = ExchangeClient(settings.connector)
-        self._random = Random()  # noqa: S311 - jitter of the start
+        self._startup = Startup(bot, self._board, self._probes, Random())  # noqa: S311 - jitter of the start
+        self._prepared = False
+        self._unprepared = ""
+        """Why the account could not be prepared, as people were last told."""
         self._journal: Journal | None = None
         self._trading: Trading | None = None
         self._market: Market | None = None
@@ -122,6 +125,7 @@ class BotProcess:
         """Returns when the configuration is committed. Raises NotReadyError while the bot is starting."""
         request = Request(generation, goal, spec)
         if self._trading is not None and self._market is not None:
+            await self._prepare_for(request)
             if not await self._trading.configure(self._configured(request, self._market)):
                 raise NotReadyError("the bot is starting: the stream of its orders is not followed yet")
             return
@@ -133,15 +137,29 @@ class BotProcess:
         status = self._board.status()
         raise NotReadyError(f"the bot is starting: {status.reason}: {status.message}")
 
+    async def _prepare_for(self, request: Request) -> None:
+        """Does what the start left out since the bot was to end. Raises NotReadyError while that cannot be done."""
+        if self._prepared or request.ends or self._journal is None:
+            return
+        outcome = await self._startup.prepare_now(self._client, self._journal.epoch)
+        if isinstance(outcome, Trouble):
+            if outcome.message != self._unprepared:
+                self._unprepared = outcome.message
+                self._notices.add(Severity.WARNING, outcome.reason, outcome.message)
+            raise NotReadyError(f"{outcome.reason}: {outcome.message}")
+        self._prepared = True
+
     async def _start_and_trade(self, tasks: asyncio.TaskGroup, background: list[asyncio.Task[None]]) -> None:
-        startup = Startup(self._bot, self._board, self._probes, self._random)
+        startup = self._startup
         journal = self._journal = await startup.journal(self._settings.dsn)
         self._notices.start(journal.epoch)
         recovered = await startup.recovered(journal)
         connector = await startup.connector(self._client)
         rules = await startup.rules(self._client)
         translation = Translation(rules)
-        await startup.prepare(self._client, journal.epoch, lambda: self._requested is not None and self._requested.ends)
+        self._prepared = await startup.prepare(
+            self._client, journal.epoch, lambda: self._requested is not None and self._requested.ends
+        )
         account = await startup.account(self._client)
         engine, differences = await startup.engine(translation, recovered)
         if differences:
@@ -166,7 +184,10 @@ class BotProcess:
             )
         )
         background.append(tasks.create_task(self._watch_connector(connector.capabilities.lockstep)))
-        request = self._newest_request(engine.view(slots=False).generation)
+        logged = engine.view(slots=False).generation
+        if not self._prepared:  # it may have been told otherwise since
+            self._prepared = await startup.prepare(self._client, journal.epoch, lambda: self._ends(logged))
+        request = self._newest_request(logged)
         configured = self._configured(request, translation.market) if request else None
         self._market, self._trading = translation.market, trading
         position = await startup.position(self._client) if engine.wants_position else None
@@ -187,6 +208,10 @@ class BotProcess:
         if self._requested is not None and self._requested.generation >= max(logged, meta.generation):
             return self._requested
         return Request(meta.generation, GOALS[spec.state], spec) if meta.generation > logged else None
+
+    def _ends(self, logged: int) -> bool:
+        request = self._newest_request(logged)
+        return request is not None and request.ends
 
     def _configured(self, request: Request, market: Market) -> Configured:
         config = EngineConfig.from_spec(request.spec, market)

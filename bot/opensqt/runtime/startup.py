@@ -133,23 +133,25 @@ class Startup:
 
         return await self._until(ask)
 
-    async def prepare(self, client: ExchangeClient, epoch: int, skip: Callable[[], bool]) -> None:
-        """Sets the leverage. Without it nothing is placed, unless `skip` says that nothing is to be placed anyway."""
-        caller, spec = Caller(self._bot.metadata.uid, epoch), self._bot.spec
+    async def prepare(self, client: ExchangeClient, epoch: int, skip: Callable[[], bool]) -> bool:
+        """Prepares the account, until that is done (True) or `skip` says that the bot is only to end (False)."""
 
         async def ask() -> bool | Trouble:
-            if skip():
-                return True
-            try:
-                await client.prepare(caller, spec.symbol, spec.leverage)
-            except VenueError as error:
-                final = error.failure.remedy in FOR_PERSONS
-                said = f"the exchange does not take spec.leverage {spec.leverage} for {spec.symbol}"
-                message = f"{said}: {error.failure.message}" if final else str(error)
-                return Trouble("PrepareRefused" if final else "Unreachable", message, final)
-            return True
+            return False if skip() else await self.prepare_now(client, epoch)
 
-        await self._until(ask)
+        return await self._until(ask)
+
+    async def prepare_now(self, client: ExchangeClient, epoch: int) -> bool | Trouble:
+        """Sets the leverage; without it nothing is placed but what ends the bot."""
+        caller, spec = Caller(self._bot.metadata.uid, epoch), self._bot.spec
+        try:
+            await client.prepare(caller, spec.symbol, spec.leverage)
+        except VenueError as error:
+            final = error.failure.remedy in FOR_PERSONS
+            said = f"the exchange does not take spec.leverage {spec.leverage} for {spec.symbol}"
+            message = f"{said}: {error.failure.message}" if final else str(error)
+            return Trouble("PrepareRefused" if final else "Unreachable", message, final)
+        return True
 
     async def engine(self, translation: Translation, recovered: Recovered) -> tuple[Engine, list[Difference]]:
         """The engine as it was after the last event that was committed, with all orders that were sent by then.
