@@ -1,5 +1,7 @@
 """Every call of ExchangeService over real gRPC, before a venue whose answers the test scripts."""
 
+import gc
+import weakref
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -54,6 +56,29 @@ async def test_account_and_positions(stub: Any) -> None:
     assert wire.account_from_proto((await stub.GetAccount(pb.GetAccountRequest())).account) == ACCOUNT
     positions = await stub.GetPositions(pb.GetPositionsRequest(symbols=[SYMBOL]))
     assert [wire.position_from_proto(position) for position in positions.positions] == [POSITION]
+
+
+class Answer:
+    """What an exchange has said: large."""
+
+
+async def test_a_refused_call_keeps_nothing_of_what_the_exchange_answered(stub: Any, venue: ScriptedVenue) -> None:
+    """The storm that refuses a call refuses hundreds, and nobody looks for cycles of references meanwhile."""
+    said: list[weakref.ref[Answer]] = []
+
+    def refuse(*_: object) -> None:
+        answer = Answer()
+        said.append(weakref.ref(answer))
+        raise VenueError(Failure(Remedy.UNKNOWN_ORDER, "no such order"))
+
+    venue.answers["order"] = refuse
+    gc.disable()
+    try:
+        _, failure = await refusal(stub.GetOrder(pb.GetOrderRequest(symbol=SYMBOL, client_id="a")))
+        assert failure.remedy is Remedy.UNKNOWN_ORDER
+        assert [answer() for answer in said] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_an_order_comes_with_its_fills(stub: Any, venue: ScriptedVenue) -> None:

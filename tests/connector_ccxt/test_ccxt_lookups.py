@@ -1,6 +1,8 @@
 """Looking up orders whose client ids the exchange forgets: one list for all who ask, and never one that is too old."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -65,6 +67,26 @@ async def test_many_who_ask_together_cost_one_list(exchange: Exchange) -> None:
     assert [order["clientOrderId"] for order in found] == exchange.there
     assert exchange.lists == 1
     assert await remedy(look_ups.find(SYMBOL, "never")) is Remedy.UNKNOWN_ORDER
+
+
+class Shown(dict[str, Any]):
+    """An order of a list, which can be watched."""
+
+
+async def test_a_list_is_gone_with_the_last_who_asked(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where they hear that their order is not in it: an error that holds itself would hold the list too."""
+    shown = Shown(clientOrderId="o1")
+    kept = weakref.ref(shown)
+    lists = [[shown]]
+    monkeypatch.setattr(exchange, "newest_orders", lambda *_: asyncio.sleep(0, lists.pop()))
+    del shown
+    gc.disable()
+    try:
+        assert await remedy(LookUps(exchange).find(SYMBOL, "never")) is Remedy.UNKNOWN_ORDER  # type: ignore[arg-type]
+        await asyncio.sleep(0)  # what has woken us had the list
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_list_that_was_begun_before_does_not_answer(exchange: Exchange) -> None:

@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import grpc
 import structlog
@@ -11,7 +11,7 @@ import structlog
 from opensqt.connector.fanout import SlowConsumerError
 from opensqt.connector.metrics import CALL_SECONDS, REFUSED
 from opensqt.connector.refusals import Context, refuse
-from opensqt.connector.venue import VenueError
+from opensqt.connector.venue import Failure, VenueError
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +33,10 @@ def unary(
         try:
             return await method(self, request)
         except VenueError as error:
-            await _refuse(context, name, error)
+            refusal = _refusal(name, error)
         finally:
             seconds.observe(time.perf_counter() - started)
+        return await refuse(context, *refusal)
 
     return handler
 
@@ -52,13 +53,21 @@ def stream(
             async for message in method(self, request):
                 yield message
         except VenueError as error:
-            await _refuse(context, name, error)
+            refusal = _refusal(name, error)
+        else:
+            return
+        await refuse(context, *refusal)
 
     return handler
 
 
-async def _refuse(context: Context, method: str, error: VenueError) -> NoReturn:
+def _refusal(method: str, error: VenueError) -> tuple[Failure, grpc.StatusCode | None]:
+    """What the caller is told.
+
+    gRPC's abort keeps itself alive until cycles are looked for: begun while `error` is being handled, it would keep the
+    error too, its frames, and whatever the exchange has answered in them.
+    """
     REFUSED.labels(method, error.failure.remedy.value).inc()
     log.info("refused", method=method, remedy=error.failure.remedy.value, message=error.failure.message)
     code = grpc.StatusCode.RESOURCE_EXHAUSTED if isinstance(error, SlowConsumerError) else None
-    await refuse(context, error.failure, code)
+    return error.failure, code

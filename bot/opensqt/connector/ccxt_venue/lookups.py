@@ -24,11 +24,10 @@ class LookUps:
         except CallError as error:
             if error.failure.remedy is not Remedy.UNKNOWN_ORDER or not self._dialect.profile.forgets_client_ids:
                 raise
-            unknown = error
-        newest = await self._newest(symbol)
-        if client_id not in newest:
-            raise unknown
-        return newest[client_id]
+            failure, body = error.failure, error.body
+        if (order := (await self._newest(symbol)).get(client_id)) is None:
+            raise CallError(failure, body)
+        return order
 
     async def _newest(self, symbol: str) -> dict[str, Json]:
         """By client id. It is never a list that was begun before this call: what it lacks may have been on its way."""
