@@ -50,6 +50,17 @@ async def test_an_order_whose_answer_was_lost_is_not_there_twice_when_it_is_sent
     assert len(simulated.face.core.open_orders()) == 1
 
 
+@pytest.mark.spot
+async def test_an_order_that_is_over_meanwhile_is_not_placed_again(simulated: Subject) -> None:
+    """Some exchanges take a client id again once its order is over: what was filled would be bought twice."""
+    order = simulated.order()
+    simulated.face.faults.next(Fault(Operation.PLACE, hang_up=True, carried_out=True))
+    assert refused(await simulated.venue.place([order])).remedy is Remedy.LOOK_UP
+    await simulated.venue.cancel(simulated.symbol, [order.client_id])
+    assert refused(await simulated.venue.place([order])).remedy is Remedy.DUPLICATE
+    assert simulated.face.core.open_orders() == []
+
+
 async def test_an_order_that_never_arrived_is_taken_when_it_is_sent_again(simulated: Subject) -> None:
     order = simulated.order()
     simulated.face.faults.next(Fault(Operation.PLACE, hang_up=True))

@@ -76,9 +76,10 @@ class Binance(Dialect):
         cancel_answers_whole_order=True,
         fills_page=1000,
         orders_page=None,
+        refuses_duplicates=False,
         guard=Guard.SYMBOL,
         weaknesses=(
-            "a client id is refused a second time only while its first order is open",
+            "a client id may be taken twice once its first order is over: the connector looks it up before it sends it again",
             "an order that was cancelled without a fill can be looked up for 3 days only",
         ),
     )
