@@ -18,6 +18,7 @@ from opensqt.engine.events import (
     Event,
     Goal,
     OrderFilled,
+    OrderNotFound,
     OrderReported,
     OrderState,
     PlaceFailed,
@@ -176,6 +177,17 @@ class Rig:
         at = price if price is not None else place.price
         assert at is not None
         return self.feed(OrderFilled(self.now, client_id, f"t{self._trades}", at, lots or place.lots, fee, maker=True))
+
+    def never_arrived(self, client_id: str) -> list[Action]:
+        """The exchange does not have the order, and has not when it is asked again; returns what is done then."""
+        asked = self.now
+        actions = self.feed(OrderNotFound(asked, client_id))
+        assert placed(actions) == [], "it may be on its way"
+        while client_id not in looked_up(actions):
+            actions = self.wait(SECOND)
+            assert self.now <= asked + MINUTE
+        assert self.now >= asked + 2 * SECOND
+        return self.feed(OrderNotFound(self.now, client_id))
 
     def settle(self) -> None:
         """The exchange answers what is in flight until there is nothing more to answer."""

@@ -169,7 +169,7 @@ def test_an_order_that_this_bot_has_not_placed_yet_is_a_strangers() -> None:
 
 
 def test_news_of_each_order_that_this_bot_has_placed_are_old() -> None:
-    rig = trading(replace(CONFIG, buy_window=1))
+    rig = trading(replace(CONFIG, buy_window=1, max_open_orders=20))
     rig.report(rig.entry(1000), OrderState.CANCELLED)
     rig.wait(SECOND)
     rig.fill(rig.entry(1000))

@@ -8,7 +8,6 @@ from opensqt.engine.events import (
     Configured,
     FeedChanged,
     Goal,
-    OrderNotFound,
     OrderState,
     PlaceFailed,
     Remedy,
@@ -223,7 +222,7 @@ def test_while_nothing_may_be_sent_a_closing_order_is_not_sent_again() -> None:
 def test_a_closing_order_that_never_arrived_goes_under_its_own_id() -> None:
     rig, place = closing()
     rig.restart()
-    assert of_kind(Place, rig.feed(OrderNotFound(rig.now, place.client_id))) == [place]
+    assert of_kind(Place, rig.never_arrived(place.client_id)) == [place]
 
 
 def test_a_close_that_is_called_off_in_flight_is_waited_for() -> None:

@@ -1,9 +1,11 @@
 """Orders that the exchange has shown and denies for ever: they do not block their slot and the bot's end for ever."""
 
+from dataclasses import replace
+
 from opensqt.engine.actions import LookUp, OrderSide
-from opensqt.engine.events import Goal, OrderNotFound, OrderState
+from opensqt.engine.events import Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
 from opensqt.engine.view import Phase
-from tests.engine.rig import SECOND, Rig, cancelled, looked_up, money, of_kind, placed, told, trading
+from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, looked_up, money, of_kind, placed, told, trading
 
 
 def deny(rig: Rig, client_id: str, seconds: int, *, confirmed: bool = False) -> list[str]:
@@ -141,3 +143,45 @@ def test_a_level_that_another_exit_has_finished_is_not_done_twice() -> None:
     rig.settle()
     rig.report(lost, OrderState.CANCELLED, 4)
     assert rig.engine.view().cycles == 1
+
+
+# --- all of a wide window at once ---
+
+
+def wide() -> Rig:
+    return trading(replace(CONFIG, buy_window=80), price=1004)
+
+
+def test_the_late_fills_of_a_whole_window_that_was_cancelled_count() -> None:
+    rig = wide()
+    entries = [client_id for client_id in rig.engine.live_orders() if rig.places[client_id].side is OrderSide.BUY]
+    rig.configure(buy_window=80, goal=Goal.PAUSE)
+    for client_id in entries:
+        rig.report(client_id, OrderState.CANCELLED)
+    assert rig.engine.live_orders() == []
+    for client_id in entries:
+        rig.fill(client_id)
+    assert len(entries) == 80
+    assert rig.engine.view().position == sum(rig.places[client_id].lots for client_id in entries)
+
+
+def test_a_whole_window_that_was_given_up_twice_may_come_back() -> None:
+    """A connection that takes orders and answers nothing."""
+    rig = Rig(replace(CONFIG, buy_window=80))
+    rig.price(1004)
+    entries: list[str] = []
+    for _ in range(2):
+        unanswered = rig.engine.live_orders()
+        entries += unanswered
+        for client_id in unanswered:
+            rig.feed(PlaceFailed(rig.now, client_id, Remedy.LOOK_UP, "no answer"))
+        rig.configure(buy_window=80, goal=Goal.PAUSE)
+        for client_id in unanswered * 2:
+            rig.now += SECOND
+            rig.feed(OrderNotFound(rig.now, client_id))
+        assert rig.engine.live_orders() == []
+        rig.configure(buy_window=80)
+    assert len(entries) > 150
+    for client_id in entries:
+        rig.fill(client_id)
+    assert rig.engine.view().position == sum(rig.places[client_id].lots for client_id in entries)

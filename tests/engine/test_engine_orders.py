@@ -43,7 +43,17 @@ def test_what_never_arrived_is_placed_again_under_the_same_id() -> None:
     rig = submitted()
     entry = rig.entry(1000)
     fail(rig, entry, Remedy.LOOK_UP)
-    assert of_kind(Place, rig.feed(OrderNotFound(rig.now, entry))) == [rig.places[entry]]
+    assert of_kind(Place, rig.never_arrived(entry)) == [rig.places[entry]]
+
+
+def test_what_was_denied_once_and_is_there_after_all_is_not_placed_again() -> None:
+    """A look-up may know less than the matching engine, and a filled order's id may be taken a second time."""
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.LOOK_UP)
+    assert placed(rig.feed(OrderNotFound(rig.now, entry)) + rig.wait(SECOND)) == []
+    assert (BUY, 1000, 10) not in placed(rig.fill(entry) + rig.wait(60 * SECOND))
+    assert rig.engine.view().position == 10
 
 
 def test_a_duplicate_is_an_answer() -> None:

@@ -37,7 +37,7 @@ def test_after_a_restart_what_waits_is_looked_up_before_it_is_sent_again() -> No
     fail(rig, entry, Remedy.RETRY, 3 * SECOND)
     assert entry in looked_up(rig.restart())
     assert (OrderSide.BUY, 1000, 10) not in placed(rig.price(1004) + rig.wait(60 * SECOND))
-    assert rig.places[entry] in of_kind(Place, rig.feed(OrderNotFound(rig.now, entry)) + rig.wait(60 * SECOND))
+    assert rig.places[entry] in of_kind(Place, rig.never_arrived(entry))
 
 
 def test_a_cancel_that_only_a_person_can_mend_halts_the_bot() -> None:
@@ -51,7 +51,7 @@ def test_a_refused_order_whose_first_sending_may_be_on_its_way_is_asked_after() 
     rig = submitted()
     entry = rig.entry(1000)
     fail(rig, entry, Remedy.LOOK_UP)
-    assert of_kind(Place, rig.feed(OrderNotFound(rig.now, entry))) == [rig.places[entry]]
+    assert of_kind(Place, rig.never_arrived(entry)) == [rig.places[entry]]
     assert fail(rig, entry, Remedy.WOULD_CROSS) == []
     assert entry in rig.engine.live_orders()
     assert looked_up(rig.wait(2 * SECOND - 1)) == []
@@ -61,13 +61,13 @@ def test_a_refused_order_whose_first_sending_may_be_on_its_way_is_asked_after() 
 def test_what_never_arrives_is_sent_again_less_and_less_often() -> None:
     rig = submitted()
     entry = rig.entry(1000)
-    for pause in (0, 2 * SECOND, 4 * SECOND, 8 * SECOND):
+    pauses = []
+    for _ in range(4):
         fail(rig, entry, Remedy.LOOK_UP)
-        actions = rig.feed(OrderNotFound(rig.now, entry))
-        if pause:
-            assert placed(actions + rig.wait(pause - 1)) == []
-            actions = rig.wait(1)
-        assert of_kind(Place, actions) == [rig.places[entry]]
+        since = rig.now
+        assert of_kind(Place, rig.never_arrived(entry)) == [rig.places[entry]]
+        pauses.append((rig.now - since) / SECOND)
+    assert pauses == [2, 4, 16, 60]
 
 
 def test_what_the_exchange_has_shown_is_not_sent_again_whatever_fails_later() -> None:

@@ -7,7 +7,6 @@ import pytest
 from opensqt.engine.actions import Cancel, OrderSide, TimeInForce
 from opensqt.engine.client_id import parse
 from opensqt.engine.events import OrderState, PriceChanged
-from opensqt.engine.orders import Orders
 from tests.engine.rig import BOT_UID, CONFIG, Rig, cancelled, money, placed, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -168,7 +167,7 @@ def test_slots_are_forgotten_behind_a_price_that_runs_away() -> None:
             rig.report(client_id, OrderState.CANCELLED)
         rig.opened(*rig.engine.live_orders())
     # Beside the window's, those of the newest orders that ended: a late fill of theirs finds its slot.
-    assert len(rig.engine.view().slots) <= 20 + Orders.ENDED_REMEMBERED
+    assert len(rig.engine.view().slots) <= 20 + 100
 
 
 def test_quiet_prices_change_nothing_and_need_not_be_kept() -> None:

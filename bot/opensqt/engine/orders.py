@@ -103,9 +103,8 @@ class Orders:
     live: dict[str, Order] = field(default_factory=dict)
     given_up: list[Order] = field(default_factory=list)
     ended: list[Order] = field(default_factory=list)
-
-    REMEMBERED = 64
-    ENDED_REMEMBERED = 32
+    most: int = 100
+    """How many may be live at once. All of them may end, or be given up, by one breakdown, and be heard of again."""
 
     def entries(self) -> list[Order]:
         return [order for order in self.live.values() if order.leg is Leg.ENTRY]
@@ -115,13 +114,13 @@ class Orders:
 
     def remember(self, order: Order) -> None:
         """Keeps an order that was given up for a while: it must not come back as a stranger."""
-        self.given_up = [*self.given_up[-(self.REMEMBERED - 1) :], order]
+        self.given_up = [*self.given_up, order][-2 * self.most :]
 
     def end(self, order: Order) -> None:
         """Takes an order that is over out of the live ones; what it did not fill may still be told of."""
         self.live.pop(order.client_id, None)
         if order.seen and order.remaining:
-            self.ended = [*self.ended[-(self.ENDED_REMEMBERED - 1) :], order]
+            self.ended = [*self.ended, order][-self.most :]
 
     def ended_early(self, client_id: str) -> Order | None:
         return next((order for order in self.ended if order.client_id == client_id), None)

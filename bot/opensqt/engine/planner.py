@@ -326,13 +326,14 @@ class Planner:
 
     def _forget_slots(self) -> None:
         """Keeps the number of slots bounded while the price wanders."""
-        slots, window = self._state.slots, max(self._config.window(side) for side in self._config.sides)
-        most = 4 * window * len(self._config.sides)
+        slots, orders = self._state.slots, self._state.orders
+        window = max(self._config.window(side) for side in self._config.sides)
+        most = 4 * window * len(self._config.sides) + len(orders.given_up) + len(orders.ended)
         if len(slots.by_number) <= most or len(slots.by_number) <= most + 2 * sum(s.held > 0 for s in slots.levels()):
             return
         low = self._grid.level(self._index - 2 * window)
         high = self._grid.level(self._index + 2 * window)
-        remembered = self._state.orders.remembered_slots
+        remembered = orders.remembered_slots
         for slot in slots.levels():
             near = low <= slot.price <= high and slots.by_level[slot.side, slot.price] is slot
             near = near and self._ladders[slot.side].is_level(slot)

@@ -91,12 +91,22 @@ def on_not_found(turn: Turn, event: OrderNotFound) -> None:
     if order.seen:
         _denied(turn, order, confirmed=event.confirmed)
     elif order.doubt:
-        order.absent_since = order.absent_since or turn.now
-        order.absent = turn.now >= order.absent_since + ABSENCE_TIME
-        order.stage, order.doubt = Stage.WAITING, False
-        order.due = turn.now + (backoff(RETRY_TIME, order) if order.tries > 1 else 0)
+        _absent(turn, order)
+
+
+def _absent(turn: Turn, order: Order) -> None:
+    """It may be on its way still: it is asked about again, and only then sent again or given up.
+
+    The id alone does not prevent a second order: Binance takes it again once the first one is filled.
+    """
+    order.absent_since = order.absent_since or turn.now
+    order.absent = turn.now >= order.absent_since + ABSENCE_TIME
+    if order.absent or not order.doubtful:
+        order.stage, order.doubt, order.due = Stage.WAITING, False, turn.now
         if order.unwanted:
             give_up(turn, order)
+    else:
+        order.due = max(turn.now + backoff(RETRY_TIME, order), order.absent_since + ABSENCE_TIME)
 
 
 def _denied(turn: Turn, order: Order, *, confirmed: bool) -> None:

@@ -35,6 +35,7 @@ def on_configured(turn: Turn, event: Configured) -> None:
         if state.config is None or state.config.atr != event.config.atr:
             state.volatility, state.candles_missing = Volatility(), ""
         state.config = event.config
+        state.orders.most = max(len(state.orders.live), event.config.max_open_orders)
         state.unchecked = True
         state.generation = event.generation
         for slot in state.slots.by_number.values():

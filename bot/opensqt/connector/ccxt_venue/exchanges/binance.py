@@ -79,7 +79,7 @@ class Binance(Dialect):
         refuses_duplicates=False,
         guard=Guard.SYMBOL,
         weaknesses=(
-            "a client id may be taken twice once its first order is over: the connector looks it up before it sends it again",
+            "a client id may be taken twice, after its order: the connector looks it up before it sends it again",
             "an order that was cancelled without a fill can be looked up for 3 days only",
         ),
     )

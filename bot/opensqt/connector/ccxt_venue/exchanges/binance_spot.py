@@ -63,7 +63,7 @@ class BinanceSpot(Spot, Binance):
         guard=Guard.NONE,
         weaknesses=(
             "no batches: orders and cancels go one by one, side by side",
-            "a client id may be taken twice once its first order is over: the connector looks it up before it sends it again",
+            "a client id may be taken twice, after its order: the connector looks it up before it sends it again",
             "an order that was cancelled without a fill can be looked up for 90 days only",
         ),
     )
