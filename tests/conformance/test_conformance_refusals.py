@@ -137,6 +137,20 @@ async def test_every_fill_is_read_whatever_the_pages_are(simulated: Subject) -> 
 
 
 @pytest.mark.spot
+async def test_an_order_comes_with_every_fill_whatever_the_pages_are(simulated: Subject) -> None:
+    """What sweeps the book is filled hundreds of times at once: no span of time tells its pages apart."""
+    face, count = simulated.face, 230
+    order = simulated.order(quantity=simulated.quantity * count)
+    placed(await simulated.venue.place([order]))
+    for _ in range(count):
+        await face.fill(order.client_id, simulated.quantity, tell=False)
+    face.core.spread_trades(0)
+    found, fills = await simulated.venue.order(simulated.symbol, order.client_id)
+    assert found.filled == sum(fill.quantity for fill in fills) == order.quantity
+    assert len({fill.trade_id for fill in fills}) == count
+
+
+@pytest.mark.spot
 async def test_fills_of_orders_that_an_earlier_process_has_placed(simulated: Subject) -> None:
     """Some exchanges' trades carry no client id: the order is looked up by its number."""
     order = simulated.order()

@@ -15,7 +15,7 @@ from opensqt.connector.venue import Failure, FundingPayment, NewOrder, Position,
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.events import Remedy
 from opensqt.journal.embedded import EmbeddedPostgres
-from opensqt.runtime import clock, feeds, reconciliation
+from opensqt.runtime import clock, feeds, missed_funding, reconciliation
 from tests.runtime.harness import PATIENCE, bot, connector, environment, until
 from tests.runtime.simulated_venue import SimulatedVenue
 
@@ -156,6 +156,40 @@ async def test_funding_that_cannot_be_read_delays_nothing_else(
         monkeypatch.delattr(venue, "funding")
         await running.when(lambda status: status.funding == "1.75")
         assert (await running.reasons_until("FundingKnown")).count("FundingUnknown") == 1
+
+
+@pytest.mark.parametrize("rest", [0.2, missed_funding.REST])
+async def test_many_gaps_ask_for_funding_once_in_a_while(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, rest: float
+) -> None:
+    """The rate budget is wanted for orders then."""
+    monkeypatch.setattr(missed_funding, "REST", rest)
+    venue = SimulatedVenue("40000")
+    asked: list[int] = []
+    answer = venue.funding
+
+    async def count(symbol: str, since_us: int) -> list[FundingPayment]:
+        asked.append(since_us)
+        return await answer(symbol, since_us)
+
+    monkeypatch.setattr(venue, "funding", count)
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.orders_known(2)
+        venue.move("39850")
+        await running.when(lambda status: status.fills == 1)
+        for price, fills in (("39750", 2), ("39650", 3), ("39550", 4)):
+            venue.hide = True
+            venue.time_us += 1
+            venue.fund("0.5")
+            venue.move(price)
+            venue.hide = False
+            venue.gap("orders")
+            await running.when(lambda status, fills=fills: status.fills == fills)
+            await until(lambda: asked)
+        if rest < 1:
+            await running.when(lambda status: status.funding == "1.5")
+        else:
+            assert len(asked) == 1
 
 
 async def test_complaint_4_a_lost_message_without_a_gap_is_found_by_comparing(

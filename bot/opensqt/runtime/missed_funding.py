@@ -14,6 +14,10 @@ from opensqt.runtime.notices import Notices
 
 log = structlog.get_logger(__name__)
 
+REST = 300.0
+"""Seconds from an answer to the next question. Exchanges pay by the hour at most; gaps come many at a time, to all bots
+of an account, and on Binance one question costs as much of their rate budget as thirty look-ups of orders."""
+
 
 class MissedFunding:
     """One symbol's. Money shows it later, and no order depends on it."""
@@ -61,6 +65,7 @@ class MissedFunding:
                 self._tell(payment)
             self._succeeded()
             delays = RECONNECTS.delays(self._random.uniform)
+            await asyncio.sleep(REST)
 
     def _want(self, since: int) -> None:
         if since:

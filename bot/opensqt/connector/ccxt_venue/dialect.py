@@ -1,7 +1,7 @@
 """What differs between the exchanges and ccxt does not unify; the facts that are mere data are in `profile`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -117,15 +117,10 @@ class Dialect(ABC):
 
     async def open_orders(self, exchange: Any, symbol: str) -> list[Json]:
         """All of them, however many pages that takes."""
-        found: dict[str, Json] = {}
-        params: Json = {}
-        while True:
-            page: list[Json] = await exchange.fetch_open_orders(symbol, None, self.profile.orders_page, params)
-            fresh = [order for order in page if order["id"] not in found]
-            found |= {order["id"]: order for order in fresh}
-            if self.profile.orders_page is None or len(page) < self.profile.orders_page or not fresh:
-                return list(found.values())
-            params = self.page_after(page, len(found))
+        size = self.profile.orders_page
+        return await _all_pages(
+            lambda params: exchange.fetch_open_orders(symbol, None, size, params), size, self.page_after
+        )
 
     def page_after(self, page: Sequence[Json], count: int) -> Json:
         """What asks for the orders after this page; `count` were read so far."""
@@ -152,11 +147,21 @@ class Dialect(ABC):
         return found
 
     async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:
-        """The trades of one order; perhaps not all of them, where they are more than a page."""
-        trades: list[Json] = await exchange.fetch_my_trades(
-            symbol, None, self.profile.fills_page, {"orderId": venue_id}
+        """All trades of one order, however many pages that takes; their times may be the same."""
+        return await _all_pages(
+            lambda params: self.trades_page(exchange, symbol, venue_id, params),
+            self.profile.fills_page,
+            self.trades_after,
         )
+
+    async def trades_page(self, exchange: Any, symbol: str, venue_id: str, params: Json) -> list[Json]:
+        query = {"orderId": venue_id, **params}
+        trades: list[Json] = await exchange.fetch_my_trades(symbol, None, self.profile.fills_page, query)
         return trades
+
+    def trades_after(self, page: Sequence[Json], count: int) -> Json:
+        """As `page_after`, for the trades of an order."""
+        return self.page_after(page, count)
 
     async def watch_orders(self, exchange: Any, symbol: str) -> list[Json]:
         """The orders of one symbol that have changed, and perhaps some that have not."""
@@ -234,3 +239,18 @@ def first(values: Any) -> Json:
     if isinstance(values, list) and values and isinstance(values[0], dict):
         return values[0]
     return {}
+
+
+async def _all_pages(
+    fetch: Callable[[Json], Awaitable[list[Json]]], size: int | None, after: Callable[[Sequence[Json], int], Json]
+) -> list[Json]:
+    """What `fetch` gives, page by page, each thing once; `size` is that of a full page, None where there is but one."""
+    found: dict[str, Json] = {}
+    params: Json = {}
+    while True:
+        page = await fetch(params)
+        fresh = [item for item in page if item["id"] not in found]
+        found |= {item["id"]: item for item in fresh}
+        if size is None or len(page) < size or not fresh:
+            return list(found.values())
+        params = after(page, len(found))

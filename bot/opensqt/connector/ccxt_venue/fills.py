@@ -11,7 +11,6 @@ from opensqt.connector.venue import VenueFill, VenueOrder
 from opensqt.engine.events import Remedy
 
 _KNOWN_LIMIT = 20_000
-_SHORTEST_MS = 1_000
 _AHEAD_MS = 2_000
 """So much further than now is read: the exchange's clock is known only roughly."""
 
@@ -38,7 +37,7 @@ class Fills:
         mine = [trade for trade in trades if str(trade.get("order") or order.venue_id) == order.venue_id]
         fills = _sorted(convert.fill_of(trade, market, order.client_id, self._dialect) for trade in mine)
         if created_us and sum(fill.quantity for fill in fills) < order.filled:
-            # More than one page, or not there yet: read again by time.
+            # Not there yet: read again by time.
             every = await self.since(symbol, market, created_us)
             fills = [fill for fill in every if fill.client_id == order.client_id]
         return fills
@@ -79,7 +78,7 @@ class Fills:
         page: list[Json] = await self._session.read(
             lambda exchange: exchange.fetch_my_trades(symbol, start, limit, {"until": until})
         )
-        if len(page) < limit or end - start <= _SHORTEST_MS:
+        if len(page) < limit or end - start <= step:  # more at one time are told with their order
             return page
         middle = (start + end) // 2
         return [*await self._between(symbol, start, middle), *await self._between(symbol, middle, end)]

@@ -80,6 +80,7 @@ class Gate(Dialect):
         cancel_answers_whole_order=True,
         candles_in_contracts=True,
         fills_window_ms=30 * 24 * 3600 * 1000,
+        fills_page=1000,
         fills_step_ms=1000,
         refuses_duplicates=False,
         forgets_client_ids=True,
@@ -146,10 +147,10 @@ class Gate(Dialect):
     async def newest_orders(self, exchange: Any, symbol: str) -> list[Json]:
         return await self.newest_finished(exchange.fetch_closed_orders, symbol)
 
-    async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:
-        market = exchange.market(symbol)
+    async def trades_page(self, exchange: Any, symbol: str, venue_id: str, params: Json) -> list[Json]:
+        market, limit = exchange.market(symbol), self.profile.fills_page
         answer = await exchange.privateFuturesGetSettleMyTrades(
-            {"settle": market["settleId"], "contract": market["id"], "order": venue_id, "limit": 1000}
+            {"settle": market["settleId"], "contract": market["id"], "order": venue_id, "limit": limit, **params}
         )
         trades: list[Json] = exchange.parse_trades(answer, market)
         return trades

@@ -63,9 +63,13 @@ class GateSpot(Spot, Gate):
     async def signed_in(self, exchange: Any, balance: Json) -> None:
         """Its private streams need no user id."""
 
-    async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:
-        trades: list[Json] = await exchange.fetch_my_trades(symbol, None, 1000, {"order_id": venue_id})
+    async def trades_page(self, exchange: Any, symbol: str, venue_id: str, params: Json) -> list[Json]:
+        query = {"order_id": venue_id, **params}
+        trades: list[Json] = await exchange.fetch_my_trades(symbol, None, self.profile.fills_page, query)
         return trades
+
+    def trades_after(self, page: Sequence[Json], count: int) -> Json:
+        return {"page": count // self.profile.fills_page + 1}
 
     async def fees(self, exchange: Any, symbol: str) -> tuple[Any, Any]:
         # ccxt asks the wallet, which a key for trading may not.

@@ -143,14 +143,17 @@ class Okx(Dialect):
     def trade_client_id(self, info: Json) -> str:
         return str(info.get("clOrdId") or "")
 
-    async def order_trades(self, exchange: Any, symbol: str, venue_id: str) -> list[Json]:
+    async def trades_page(self, exchange: Any, symbol: str, venue_id: str, params: Json) -> list[Json]:
         # The last three days, at once; the long history lags.
         market = exchange.market(symbol)
         answer = await exchange.privateGetTradeFills(
-            {"instType": self.instrument_type, "instId": market["id"], "ordId": venue_id}
+            {"instType": self.instrument_type, "instId": market["id"], "ordId": venue_id, **params}
         )
         trades: list[Json] = exchange.parse_trades(answer.get("data") or [], market)
-        return trades or await exchange.fetch_my_trades(symbol, None, None, {"ordId": venue_id})
+        return trades or await exchange.fetch_my_trades(symbol, None, None, {"ordId": venue_id, **params})
+
+    def trades_after(self, page: Sequence[Json], count: int) -> Json:
+        return {"after": str(min(int(trade["info"]["billId"]) for trade in page))}
 
     async def cancel_many(self, exchange: Any, symbol: str, client_ids: Sequence[str]) -> None:
         await exchange.cancel_orders([], symbol, {"clientOrderId": list(client_ids)})
