@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from opensqt.engine.actions import OrderSide
 from opensqt.engine.client_id import Leg, client_id, parse
 from opensqt.engine.events import (
@@ -12,8 +14,10 @@ from opensqt.engine.events import (
     OrderNotFound,
     OrderState,
     PlaceFailed,
+    PositionReported,
     Remedy,
 )
+from opensqt.engine.view import Phase
 from tests.engine.rig import BOT_UID, CONFIG, MARKET, SECOND, Rig, looked_up, placed, submitted, told, trading
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -189,6 +193,53 @@ def test_news_of_each_order_that_this_bot_has_placed_are_old() -> None:
         rig.settle()
     assert len(rig.engine.view().slots) < 40  # many have been forgotten
     tell_old_news()
+
+
+# --- fills that never come ---
+
+
+def incomplete() -> tuple[Rig, str]:
+    """The exit was filled, says the exchange, and shows a fill of 8 lots of its 10, however often it is asked."""
+    rig = trading()
+    rig.fill(rig.entry(1000))
+    rig.settle()
+    sold = rig.exit(1010)
+    rig.fill(sold, 8)
+    rig.report(sold, OrderState.FILLED, 10)
+    return rig, sold
+
+
+def ask_on(rig: Rig, sold: str, seconds: int) -> list[str]:
+    """What people are told meanwhile."""
+    reasons = []
+    for _ in range(seconds):
+        actions = rig.wait(SECOND)
+        for asked in looked_up(actions):
+            actions += rig.report(asked, OrderState.FILLED, 10) if asked == sold else rig.opened(asked)
+        reasons += told([*actions, *rig.feed(PositionReported(rig.now, 0))])
+    return reasons
+
+
+@pytest.mark.parametrize(
+    ("goal", "phase"), [(Goal.RUN, Phase.RUNNING), (Goal.STOP, Phase.WINDING_DOWN)], ids=["run", "stop"]
+)
+def test_fills_that_never_come_are_told_and_hide_no_divergence(goal: Goal, phase: Phase) -> None:
+    rig, sold = incomplete()
+    rig.configure(goal=goal)
+    for other in rig.engine.live_orders():
+        if goal is Goal.STOP and other != sold:
+            rig.report(other, OrderState.CANCELLED)
+    assert ask_on(rig, sold, 50) == []
+    assert sorted(ask_on(rig, sold, 60)) == ["BreakerOpened", "FillsMissing"]
+    view = rig.engine.view()
+    assert view.breaker.reason == "PositionDivergence"
+    if goal is Goal.STOP:
+        assert (view.phase, view.reason) == (phase, "FillsMissing")
+        assert view.message.endswith("is filled and shows fills of 0.08")
+    rig.fill(sold, 2)
+    assert sold not in rig.engine.live_orders()
+    assert rig.engine.view().reason != "FillsMissing"
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
 
 
 # --- fills that come after the end ---

@@ -1,7 +1,7 @@
 """What a bot does when its surroundings fail: journal, connector, streams, answers."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import grpc
@@ -158,6 +158,10 @@ async def test_funding_that_cannot_be_read_delays_nothing_else(
         assert (await running.reasons_until("FundingKnown")).count("FundingUnknown") == 1
 
 
+def filled(count: int) -> Callable[[pb.Status], bool]:
+    return lambda status: status.fills == count
+
+
 @pytest.mark.parametrize("rest", [0.2, missed_funding.REST])
 async def test_many_gaps_ask_for_funding_once_in_a_while(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, rest: float
@@ -184,7 +188,7 @@ async def test_many_gaps_ask_for_funding_once_in_a_while(
             venue.move(price)
             venue.hide = False
             venue.gap("orders")
-            await running.when(lambda status, fills=fills: status.fills == fills)
+            await running.when(filled(fills))
             await until(lambda: asked)
         if rest < 1:
             await running.when(lambda status: status.funding == "1.5")

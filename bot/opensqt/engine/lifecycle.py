@@ -4,6 +4,7 @@ from opensqt.engine.actions import Cancel, LookUp
 from opensqt.engine.client_id import Leg, parse
 from opensqt.engine.discrepancies import Kind, Resolution
 from opensqt.engine.events import OrderFilled, OrderReported, OrderState
+from opensqt.engine.market import Market
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import book, finish, slot_of
 from opensqt.engine.state import Turn
@@ -12,6 +13,8 @@ ANSWER_TIME = 30_000_000
 """Microseconds after which a placement or cancel that nobody has answered is looked up."""
 FILLS_TIME = 1_000_000
 """How long fills may be behind the report that speaks of them."""
+MISSING_TIME = 60_000_000
+"""For so long the fills of an order that is over may be missing before people are told, and the position is judged."""
 ABSENCE_TIME = 2_000_000
 """For so long an order must have been absent before it is given up: it may be on its way."""
 OVERDUE_TIME = 5_000_000
@@ -77,6 +80,15 @@ def on_due(turn: Turn, order: Order) -> None:
     """The order's time is up without the news it waited for. (WAITING orders are the planner's.)"""
     if order.stage is not Stage.WAITING:
         look_up(turn, order)
+    if order.stage is Stage.SETTLING and not order.unsettled and turn.now >= order.over_since + MISSING_TIME:
+        order.unsettled = True
+        turn.warn("FillsMissing", f"{what_is_missing(turn.market, order)}: look at its trades at the exchange")
+
+
+def what_is_missing(market: Market, order: Order) -> str:
+    """For people: how much of an order that is over was filled, and how much of that is known."""
+    reported, known = market.from_lots(order.reported), market.from_lots(order.filled)
+    return f"the exchange says that {reported:f} of the order {order.client_id} is filled and shows fills of {known:f}"
 
 
 def on_reported(turn: Turn, event: OrderReported) -> None:
@@ -114,7 +126,8 @@ def _over(turn: Turn, order: Order, event: OrderReported) -> None:
     if order.filled >= order.reported:
         finish(turn, order)
     elif order.stage is not Stage.SETTLING:
-        order.stage, order.doubt, order.tries, order.due = Stage.SETTLING, False, 0, turn.now + FILLS_TIME
+        order.stage, order.over_since = Stage.SETTLING, turn.now
+        order.doubt, order.tries, order.due = False, 0, turn.now + FILLS_TIME
     elif order.doubt:
         order.doubt, order.due = False, turn.now + backoff(FILLS_TIME, order)
 

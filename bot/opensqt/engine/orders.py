@@ -59,6 +59,10 @@ class Order:
     realised: int = 0
     rejected: bool = False
     would_cross: bool = False
+    over_since: int = 0
+    """When it was first heard that it is over, while fills are missing."""
+    unsettled: bool = False
+    """They have been missing for so long that people were told."""
     trades: list[str] = field(default_factory=list)
     """Ids of the trades counted."""
 

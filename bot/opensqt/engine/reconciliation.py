@@ -97,10 +97,11 @@ def _diverged(turn: Turn, config: EngineConfig, reported: int) -> None:
 
 
 def _in_flight(turn: Turn) -> bool:
-    """Whether an order may still explain the difference."""
+    """Whether an order may still explain the difference; one whose fills never come may not for ever."""
     return any(
         order.doubt or order.stage is not Stage.OPEN or order.filled < order.reported
         for order in turn.state.orders.live.values()
+        if not order.unsettled
     )
 
 

@@ -7,6 +7,7 @@ from opensqt.engine.config import PPM, EngineConfig
 from opensqt.engine.events import Goal
 from opensqt.engine.gate import Closed, Exposure
 from opensqt.engine.gate_view import gate_view, monitor_view
+from opensqt.engine.lifecycle import what_is_missing
 from opensqt.engine.market import Market
 from opensqt.engine.orders import Order, Stage
 from opensqt.engine.settlement import closable
@@ -34,7 +35,7 @@ _SHOWN = frozenset(
 def view_of(state: State, market: Market, time: int, *, slots: bool) -> EngineView:
     """The state as it is shown, as of `time`, with or without its slots."""
     gate = gate_view(state, state.config, market, time) if state.config else ()
-    phase, reason, message = _phase(state, gate)
+    phase, reason, message = _phase(state, market, gate)
     ledger, lot_value = state.ledger, state.last_price * market.tick_value
     pnl = ledger.pnl(lot_value)
     lower, upper = _bounds(state)
@@ -89,15 +90,17 @@ def _step(state: State) -> int:
     return state.volatility.step if state.config.atr else state.config.step
 
 
-def _phase(state: State, gate: tuple[GateView, ...]) -> tuple[Phase, str, str]:  # noqa: PLR0911 - the first that holds
+def _phase(  # noqa: PLR0911 - the first that holds
+    state: State, market: Market, gate: tuple[GateView, ...]
+) -> tuple[Phase, str, str]:
     if state.wound_down and state.goal in {Goal.STOP, Goal.CLOSE} and state.halt != HaltReason.FENCED:
-        return _ending(state)
+        return _ending(state, market)
     if state.halt:
         return Phase.HALTED, state.halt, state.halt_message
     if not state.epoch or state.config is None:
         return Phase.STARTING, "NotConfigured", "waiting for a spec"
     if state.goal in {Goal.STOP, Goal.CLOSE}:
-        return _ending(state)
+        return _ending(state, market)
     if state.refusal:
         return Phase.HALTED, state.refusal, state.refusal_message
     if not state.fresh and not state.feeds_lost and not state.last_price:
@@ -106,11 +109,19 @@ def _phase(state: State, gate: tuple[GateView, ...]) -> tuple[Phase, str, str]: 
         return _usual(state), waits.reason, waits.message
     if denied := [order.client_id for order in state.orders.live.values() if order.denied]:
         return _usual(state), "OrderDenied", f"the exchange has had and denies now: {', '.join(denied[:5])}"
+    if missing := _missing_fills(state, market):
+        return _usual(state), "FillsMissing", missing
     return _usual(state), state.barriers.reached, state.barriers.message
 
 
-def _ending(state: State) -> tuple[Phase, str, str]:
+def _missing_fills(state: State, market: Market) -> str:
+    return "; ".join(what_is_missing(market, order) for order in state.orders.live.values() if order.unsettled)
+
+
+def _ending(state: State, market: Market) -> tuple[Phase, str, str]:
     phase = Phase.STOPPED if state.wound_down else Phase.WINDING_DOWN
+    if missing := _missing_fills(state, market):
+        return phase, "FillsMissing", missing
     if state.goal is not state.wanted:
         return phase, state.barriers.reached, state.barriers.message
     if state.wound_down:
