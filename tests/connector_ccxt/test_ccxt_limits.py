@@ -64,7 +64,8 @@ async def test_who_waits_for_one_endpoint_holds_up_nobody_else() -> None:
 @pytest.mark.parametrize(
     ("left", "may"),
     [
-        (100.0, {Priority.CANCEL, Priority.EXIT, Priority.READ, Priority.ENTRY}),
+        (100.0, set(Priority)),
+        (25.0, {Priority.CANCEL, Priority.EXIT, Priority.READ, Priority.ENTRY}),
         (15.0, {Priority.CANCEL, Priority.EXIT, Priority.READ}),
         (8.0, {Priority.CANCEL, Priority.EXIT}),
         (3.0, {Priority.CANCEL}),
@@ -208,6 +209,21 @@ async def test_a_batch_counts_as_many_times_as_it_has_orders(account: Venue, sim
     assert all(isinstance(result, VenueOrder) for result in results), results
     assert pytest.approx(4 * cost) in weights
     assert pytest.approx(cost) not in weights
+
+
+async def test_funding_is_asked_for_when_nobody_else_wants_to_ask(account: Venue, simulator: Face) -> None:
+    """On Binance it costs as much as thirty look-ups: bots that all come again at once would trade no more."""
+    asked: set[tuple[Priority, str]] = set()
+
+    async def gate(_weight: float, priority: Priority, endpoint: str) -> None:
+        asked.add((priority, endpoint))
+
+    account._session.exchange.budget_gate = gate  # type: ignore[attr-defined]
+    await account.funding(SYMBOL, 0)
+    assert {priority for priority, _ in asked} == {Priority.LATER}
+    asked.clear()
+    await account.open_orders(SYMBOL)
+    assert {priority for priority, _ in asked} == {Priority.READ}
 
 
 @pytest.mark.parametrize("status", [429, 418])

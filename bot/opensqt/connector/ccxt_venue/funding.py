@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 
 from opensqt.connector.ccxt_venue.dialect import Json
+from opensqt.connector.ccxt_venue.limits import Priority
 from opensqt.connector.ccxt_venue.session import CallError, Session
 from opensqt.connector.venue import FundingPayment
 
@@ -44,7 +45,8 @@ class FundingHistory:
         payments: dict[str, FundingPayment] = {}
         while True:
             page: list[Json] = await self._session.read(
-                lambda exchange, start=start: exchange.fetch_funding_history(symbol, start, _PAGE, params)  # type: ignore[misc]
+                lambda exchange, start=start: exchange.fetch_funding_history(symbol, start, _PAGE, params),  # type: ignore[misc]
+                Priority.LATER,
             )
             fresh = [each for each in map(self._payment, page) if each.funding_id not in payments]
             payments |= {each.funding_id: each for each in fresh}

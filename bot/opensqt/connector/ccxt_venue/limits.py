@@ -13,6 +13,8 @@ class Priority(IntEnum):
     EXIT = 1
     READ = 2
     ENTRY = 3
+    LATER = 4
+    """Funding: no order depends on it."""
 
 
 RESERVED: Mapping[Priority, float] = {
@@ -20,6 +22,7 @@ RESERVED: Mapping[Priority, float] = {
     Priority.EXIT: 0.05,
     Priority.READ: 0.1,
     Priority.ENTRY: 0.2,
+    Priority.LATER: 0.3,
 }
 """The share of an allowance that is kept for those who go before; who would touch it waits for the next window."""
 

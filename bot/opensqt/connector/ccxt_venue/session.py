@@ -134,9 +134,9 @@ class Session:
         await self.call(_nothing, priority)
         return await self._call(use, priority, doubt=doubt)
 
-    async def read(self, use: Callable[[Any], Awaitable[Result]]) -> Result:
+    async def read(self, use: Callable[[Any], Awaitable[Result]], priority: Priority = Priority.READ) -> Result:
         """As `call`, repeated where that may help."""
-        return await retry(lambda: self.call(use, Priority.READ))
+        return await retry(lambda: self.call(use, priority))
 
     async def drop_streams(self, exchange: Any, serving: str) -> None:
         """Hangs up the connections on which something named like `serving` is awaited: ccxt then subscribes anew."""
