@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from opensqt.engine.actions import LookUp, OrderSide, Place
-from opensqt.engine.events import CancelFailed, Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
+from opensqt.engine.actions import Action, LookUp, OrderSide, Place
+from opensqt.engine.events import CancelFailed, FeedChanged, Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
 from opensqt.engine.view import Phase
 from tests.engine.rig import CONFIG, SECOND, Rig, fail, looked_up, money, of_kind, placed, submitted, told, trading
 
@@ -38,6 +38,31 @@ def test_after_a_restart_what_waits_is_looked_up_before_it_is_sent_again() -> No
     assert entry in looked_up(rig.restart())
     assert (OrderSide.BUY, 1000, 10) not in placed(rig.price(1004) + rig.wait(60 * SECOND))
     assert rig.places[entry] in of_kind(Place, rig.never_arrived(entry))
+
+
+def regain_order_feed(rig: Rig) -> list[Action]:
+    rig.feed(FeedChanged(rig.now, "orders", healthy=False, message="gone"))
+    return rig.feed(FeedChanged(rig.now, "orders", healthy=True))
+
+
+def test_what_was_not_sent_is_in_no_doubt_after_a_gap() -> None:
+    """While gaps come one after the other, and each look-up waits for the rate budget, it would never be sent."""
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.BACK_OFF, SECOND)
+    assert entry not in looked_up(regain_order_feed(rig))
+    assert rig.places[entry] in of_kind(Place, rig.wait(SECOND))
+
+
+def test_a_gap_does_not_make_a_denial_undone() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    fail(rig, entry, Remedy.LOOK_UP)
+    rig.feed(OrderNotFound(rig.now, entry))
+    for _ in range(2):
+        rig.now += SECOND
+        assert entry in looked_up(regain_order_feed(rig))
+    assert rig.places[entry] in of_kind(Place, rig.feed(OrderNotFound(rig.now, entry)))
 
 
 def test_a_cancel_that_only_a_person_can_mend_halts_the_bot() -> None:

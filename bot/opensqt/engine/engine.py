@@ -285,7 +285,7 @@ class Engine:
             return
         if state.feeds_lost.pop(event.feed, None) is not None:
             if event.feed != PRICE_FEED:
-                lifecycle.doubt_all(turn)
+                lifecycle.doubt_sent(turn)
             if state.halt == HaltReason.CREDENTIALS:
                 specification.unhalt(turn)
 

@@ -165,13 +165,21 @@ def _late_fill(turn: Turn, order: Order, event: OrderFilled) -> None:
 
 
 def doubt_all(turn: Turn) -> None:
-    """Nothing is known for certain any more: every order is looked up."""
+    """Nothing is known for certain any more: every order is looked up, also what another instance may have sent."""
     for order in turn.state.orders.live.values():
-        order.tries = 0
         if order.stage is Stage.WAITING:
             order.stage = Stage.SUBMITTING
         order.absent_since, order.absent = 0, False
+        order.tries = 0
         look_up(turn, order)
+
+
+def doubt_sent(turn: Turn) -> None:
+    """News may have been missed: every order is looked up that this instance has sent. What was denied stays denied."""
+    for order in turn.state.orders.live.values():
+        if order.stage is not Stage.WAITING:
+            order.tries = 0
+            look_up(turn, order)
 
 
 def _find(turn: Turn, client_id: str, *, speaks: bool) -> Order | None:
