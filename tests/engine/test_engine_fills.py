@@ -12,13 +12,26 @@ from opensqt.engine.events import (
     LookUpFailed,
     OrderFilled,
     OrderNotFound,
+    OrderReported,
     OrderState,
     PlaceFailed,
     PositionReported,
     Remedy,
 )
 from opensqt.engine.view import Phase
-from tests.engine.rig import BOT_UID, CONFIG, MARKET, SECOND, Rig, looked_up, placed, submitted, told, trading
+from tests.engine.rig import (
+    BOT_UID,
+    CONFIG,
+    MARKET,
+    SECOND,
+    Rig,
+    cancelled,
+    looked_up,
+    placed,
+    submitted,
+    told,
+    trading,
+)
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
@@ -170,6 +183,13 @@ def test_an_order_that_this_bot_has_not_placed_yet_is_a_strangers() -> None:
         (Leg.ENTRY, key.slot + 50, 0, 0),
     ):
         assert told(rig.report(client_id(BOT_UID, leg, slot, cycle, attempt), OrderState.OPEN)) == ["UnknownOrder"]
+
+
+def test_an_open_order_that_this_bot_has_not_placed_is_not_cancelled() -> None:
+    rig = trading()
+    unknown = client_id(BOT_UID, Leg.ENTRY, 90, 0, 0)
+    actions = rig.feed(OrderReported(rig.now, unknown, OrderState.OPEN, 0, listed_twice=True))
+    assert (cancelled(actions), told(actions)) == ([], ["UnknownOrder"])
 
 
 def test_news_of_each_order_that_this_bot_has_placed_are_old() -> None:

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from opensqt.engine.actions import LookUp, OrderSide
-from opensqt.engine.events import Goal, OrderNotFound, OrderState, PlaceFailed, Remedy
+import pytest
+
+from opensqt.engine.actions import Action, LookUp, OrderSide
+from opensqt.engine.events import Goal, OrderNotFound, OrderReported, OrderState, PlaceFailed, Remedy
 from opensqt.engine.view import Phase
-from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, looked_up, money, of_kind, placed, told, trading
+from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, looked_up, money, of_kind, placed, submitted, told, trading
 
 
 def deny(rig: Rig, client_id: str, seconds: int, *, confirmed: bool = False) -> list[str]:
@@ -143,6 +145,44 @@ def test_a_level_that_another_exit_has_finished_is_not_done_twice() -> None:
     rig.settle()
     rig.report(lost, OrderState.CANCELLED, 4)
     assert rig.engine.view().cycles == 1
+
+
+# --- what is over and is there all the same ---
+
+
+def listed(rig: Rig, client_id: str, *, twice: bool) -> list[Action]:
+    """It is among the open orders, where no live order is counted."""
+    return rig.feed(OrderReported(rig.now, client_id, OrderState.OPEN, 3, listed_twice=twice))
+
+
+@pytest.mark.parametrize("goal", [Goal.RUN, Goal.STOP])
+@pytest.mark.parametrize("end", [OrderState.CANCELLED, OrderState.FILLED])
+def test_an_order_that_was_over_and_stays_among_the_open_ones_is_cancelled(end: OrderState, goal: Goal) -> None:
+    rig = trading()
+    entry = rig.entry(1000)
+    if end is OrderState.FILLED:
+        rig.fill(entry)
+    rig.report(entry, end)
+    rig.configure(goal=goal)
+    assert listed(rig, entry, twice=False) == [], "news may come late"
+    actions = listed(rig, entry, twice=True)
+    assert (cancelled(actions), told(actions)) == ([entry], ["ReturnedOrder"])
+    assert rig.engine.view().discrepancies[-1].resolution == "Cancelled"
+    rig.report(entry, OrderState.CANCELLED)
+    assert entry not in rig.engine.live_orders()
+    assert rig.replayed().snapshot() == rig.engine.snapshot()
+
+
+def test_an_order_that_was_given_up_and_is_listed_twice_is_followed_and_cancelled_once() -> None:
+    rig = submitted()
+    entry = rig.entry(1000)
+    rig.configure(goal=Goal.PAUSE)
+    rig.feed(PlaceFailed(rig.now, entry, Remedy.LOOK_UP, "no answer"))
+    rig.never_arrived(entry)
+    assert entry not in rig.engine.live_orders()
+    actions = listed(rig, entry, twice=True)
+    assert (cancelled(actions), told(actions)) == ([entry], ["ReturnedOrder"])
+    assert entry in rig.engine.live_orders()
 
 
 # --- all of a wide window at once ---

@@ -100,6 +100,11 @@ class SimulatedVenue:
         """The exchange cancels an order by itself."""
         self._cancel(client_id)
 
+    def rise(self, client_id: str) -> VenueOrder:
+        """An order that has been reported cancelled is open."""
+        self.orders[client_id] = order = replace(self.orders[client_id], state=OrderState.OPEN)
+        return order
+
     def fill_late(self, client_id: str, quantity: str) -> None:
         """A trade of an order that has been reported cancelled shows up: among the trades only."""
         order = self.orders[client_id]

@@ -13,7 +13,7 @@ from opensqt.bot.v1 import bot_pb2 as pb
 from opensqt.connector import client
 from opensqt.connector.venue import Failure, FundingPayment, NewOrder, Position, VenueError, VenueHealth
 from opensqt.engine.actions import OrderSide
-from opensqt.engine.events import Remedy
+from opensqt.engine.events import OrderState, Remedy
 from opensqt.journal.embedded import EmbeddedPostgres
 from opensqt.runtime import clock, feeds, missed_funding, reconciliation
 from tests.runtime.harness import PATIENCE, bot, connector, environment, until
@@ -247,6 +247,21 @@ async def test_a_fill_that_comes_after_the_order_was_over_is_found_by_comparing(
         venue.fill_late(upper.client_id, "0.002")
         status = await running.when(lambda status: status.fills == 1)
         assert status.position == "0.002"
+
+
+async def test_an_order_that_lives_on_after_the_bot_has_stopped_is_found_by_comparing_and_cancelled(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "EVERY", 0.2)
+    venue = SimulatedVenue("40000")
+    async with connector(venue) as address, bot(environment(postgres_dsn), address) as running:
+        await running.orders_known(2)
+        await running.configure(pb.GOAL_STOP, generation=2)
+        await running.phase(pb.PHASE_STOPPED)
+        risen = venue.rise(venue.accepted[0])
+        await until(lambda: venue.orders[risen.client_id].state is OrderState.CANCELLED)
+        status = await running.when(lambda status: len(status.reconciliation.newest) == 1)
+        assert [(one.kind, one.resolution) for one in status.reconciliation.newest] == [("ReturnedOrder", "Cancelled")]
 
 
 async def test_complaint_2_a_refusal_of_an_order_that_is_there_is_not_believed(postgres_dsn: str) -> None:

@@ -106,6 +106,7 @@ class OrderReported:
 
     `filled` is cumulative, in lots. It says only how many fills must still arrive: positions change by `OrderFilled`
     alone.
+    `listed_twice`: in two comparisons in a row it was open at the exchange, and not live here.
     """
 
     time: int
@@ -113,6 +114,7 @@ class OrderReported:
     state: OrderState
     filled: int
     would_cross: bool = False
+    listed_twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ def what_is_missing(market: Market, order: Order) -> str:
 def on_reported(turn: Turn, event: OrderReported) -> None:
     order = _find(turn, event.client_id, speaks=event.state is OrderState.OPEN or event.filled > 0)
     if order is None:
+        _cancel_stray(turn, event)
         return
     turn.changed = True
     order.seen = True
@@ -103,6 +104,21 @@ def on_reported(turn: Turn, event: OrderReported) -> None:
         _over(turn, order, event)
     elif order.stage is not Stage.SETTLING:
         _is_open(turn, order)
+
+
+def _cancel_stray(turn: Turn, event: OrderReported) -> None:
+    """An order that was over, and that the exchange lists as open for too long to be old news.
+
+    It is cancelled without being followed: which of its fills were counted before its end may be forgotten.
+    """
+    if not event.listed_twice or event.state is not OrderState.OPEN or not _issued(turn, event.client_id):
+        return
+    turn.do(Cancel(event.client_id))
+    what = (
+        f"the exchange lists the order {event.client_id} as open, which was over, with "
+        f"{turn.market.from_lots(event.filled):f} filled: cancelling it, look at its trades"
+    )
+    turn.found(Kind.RETURNED_ORDER, Resolution.CANCELLED, what)
 
 
 def _is_open(turn: Turn, order: Order) -> None:

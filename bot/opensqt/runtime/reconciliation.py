@@ -6,6 +6,7 @@ the position what nobody tells.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 
 import structlog
@@ -65,6 +66,8 @@ class Reconciliation:
         self._since = max(0, clock.now() - OVERLAP_US)
         self._told: set[str] = set()
         """Trades since then that the engine has been told of."""
+        self._strays: set[str] = set()
+        """What was open at the exchange when it was last asked, and not live here."""
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -113,9 +116,12 @@ class Reconciliation:
             if client_id not in at_exchange or self._translation.order(at_exchange[client_id]).filled != filled
         ]
         live = self._engine.live_orders()
-        different += [client_id for client_id in at_exchange if client_id not in live and client_id not in known]
-        if different:
-            self._dispatch([LookUp(client_id) for client_id in different])
+        strays = [client_id for client_id in at_exchange if client_id not in live and client_id not in known]
+        for client_id in self._strays.intersection(strays):
+            self._put(replace(self._translation.order(at_exchange[client_id]), listed_twice=True))
+        self._strays = set(strays)
+        if different or strays:
+            self._dispatch([LookUp(client_id) for client_id in (*different, *strays)])
 
     async def _compare_trades(self) -> None:
         until, told_by = self._clock.now(), self._clock.told_by()
