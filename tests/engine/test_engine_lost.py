@@ -5,9 +5,23 @@ from dataclasses import replace
 import pytest
 
 from opensqt.engine.actions import Action, LookUp, OrderSide
-from opensqt.engine.events import Goal, OrderNotFound, OrderReported, OrderState, PlaceFailed, Remedy
+from opensqt.engine.engine import Engine
+from opensqt.engine.events import Configured, Goal, OrderNotFound, OrderReported, OrderState, PlaceFailed, Remedy
 from opensqt.engine.view import Phase
-from tests.engine.rig import CONFIG, SECOND, Rig, cancelled, looked_up, money, of_kind, placed, submitted, told, trading
+from tests.engine.rig import (
+    BOT_UID,
+    CONFIG,
+    SECOND,
+    Rig,
+    cancelled,
+    looked_up,
+    money,
+    of_kind,
+    placed,
+    submitted,
+    told,
+    trading,
+)
 
 
 def deny(rig: Rig, client_id: str, seconds: int, *, confirmed: bool = False) -> list[str]:
@@ -222,6 +236,22 @@ def test_a_whole_window_that_was_given_up_twice_may_come_back() -> None:
         assert rig.engine.live_orders() == []
         rig.configure(buy_window=80)
     assert len(entries) > 150
+    for client_id in entries:
+        rig.fill(client_id)
+    assert rig.engine.view().position == sum(rig.places[client_id].lots for client_id in entries)
+
+
+def test_a_snapshot_of_a_release_that_remembered_fewer_orders_hides_no_late_fills() -> None:
+    rig = trading(replace(CONFIG, buy_window=140, max_open_orders=300), price=2004)
+    snapshot = rig.engine.snapshot()
+    del snapshot["state"]["orders"]["most"]
+    rig.engine = Engine.restore(rig.market, BOT_UID, snapshot)
+    rig.restart()
+    rig.feed(Configured(rig.now, rig.generation, Goal.PAUSE, rig.config))
+    entries = rig.engine.live_orders()
+    assert len(entries) == 140
+    for client_id in entries:
+        rig.report(client_id, OrderState.CANCELLED)
     for client_id in entries:
         rig.fill(client_id)
     assert rig.engine.view().position == sum(rig.places[client_id].lots for client_id in entries)

@@ -214,6 +214,8 @@ class Engine:
         engine._state = state = from_json(State, snapshot.get("state"))
         if not state.barriers.reached:
             state.wanted = state.goal  # releases from before barriers did not say it
+        if state.config is not None:  # nor did those that remembered as many orders for every spec
+            state.orders.most = max(state.orders.most, state.config.max_open_orders)
         engine._kept_price = (state.last_price, state.price_time)
         engine._wake_at = next_wake(state, 0)
         engine._low = engine._high = state.last_price
