@@ -226,6 +226,35 @@ async def test_funding_is_asked_for_when_nobody_else_wants_to_ask(account: Venue
     assert {priority for priority, _ in asked} == {Priority.READ}
 
 
+@pytest.fixture
+def spent(account: Venue) -> list[tuple[str, float]]:
+    """Endpoint and weight of each request from here on."""
+    requests: list[tuple[str, float]] = []
+
+    async def gate(weight: float, _priority: Priority, endpoint: str) -> None:
+        requests.append((endpoint, weight))
+
+    account._session.exchange.budget_gate = gate  # type: ignore[attr-defined]
+    return requests
+
+
+@pytest.mark.parametrize("simulator", [Exchange.BINANCE], ids=["binance"], indirect=True)
+async def test_a_placement_on_binance_costs_next_to_nothing_of_the_weights(
+    account: Venue, simulator: Face, spent: list[tuple[str, float]]
+) -> None:
+    """It has a limit of its own, which is followed as well."""
+    assert isinstance(await outcome(account, simulator, "o1"), VenueOrder)
+    assert ("POST fapiPrivate order", 1.0) in spent
+
+
+@pytest.mark.parametrize("simulator", [Exchange.BINANCE], ids=["binance"], indirect=True)
+async def test_bots_that_start_together_ask_for_the_position_mode_once(
+    account: Venue, spent: list[tuple[str, float]]
+) -> None:
+    await asyncio.gather(*(account.prepare(SYMBOL, 5) for _ in range(20)))
+    assert [endpoint for endpoint, _ in spent].count("GET fapiPrivate positionSide/dual") == 1
+
+
 @pytest.mark.parametrize("status", [429, 418])
 async def test_complaint_08_a_ban_is_waited_out_and_shown(account: Venue, simulator: Face, status: int) -> None:
     fault = Fault(Operation.PLACE, status=status, body="too many requests", headers={"Retry-After": "2"})

@@ -25,10 +25,12 @@ class Guard(Enum):
 class Profile:
     """One exchange. Limits of 1 mean that ccxt or the exchange has no batch by client id: single calls side by side.
 
-    `rate` and `burst` are in the weights of ccxt's endpoint table, and so are the (weights, seconds) of
+    `rate` and `burst` are in the weights of ccxt's endpoint table, or of `weights` where an endpoint's is another
+    one, and so are the (weights, seconds) of
     `endpoint_window`, where each endpoint has a limit of its own; `batches_count_items` where a batch counts as
     many times as it has orders; where it `forgets_client_ids` an order that they do not find is searched among the
-    newest; `ban_seconds` is how long a ban is waited out that does not say; `fills_window_ms`
+    newest; `mode_of_symbol` where each symbol has a position mode of its own; `ban_seconds` is how long a ban is
+    waited out that does not say; `fills_window_ms`
     and `fills_page` are the longest span and the most trades of one request, `fills_step_ms` how finely it tells
     times apart; after `silence` seconds without a price a stream is taken for dead; `reasons` are the health
     reasons of codes that say more than that the credentials are wrong; `expiry_header` carries the time in Unix
@@ -53,7 +55,9 @@ class Profile:
     looks_up_by_client_id: bool = True
     forgets_client_ids: bool = False
     refuses_duplicates: bool = True
+    weights: Mapping[str, float] = field(default_factory=dict)
     batches_count_items: bool = False
+    mode_of_symbol: bool = False
     endpoint_window: tuple[float, float] | None = None
     ban_seconds: int = 120
     expiry_header: str = ""

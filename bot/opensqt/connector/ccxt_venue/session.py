@@ -258,6 +258,7 @@ class Session:
         self.dialect.adapt(exchange)
         exchange.budget_gate = self.budget.take
         exchange.heard = self._heard
+        exchange.weights = self.dialect.profile.weights
         exchange.batches_count_items = self.dialect.profile.batches_count_items
         exchange.expiry_header = self.dialect.profile.expiry_header
         exchange.log_in_ended = lambda message: self._log_in_ended(exchange, message)

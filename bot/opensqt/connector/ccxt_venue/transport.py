@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from opensqt.connector.ccxt_venue.budget import Priority
@@ -61,6 +62,7 @@ def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of o
         budget_gate: Throttle | None = None
         heard: Callable[[str, Headers], None] | None = None
         batches_count_items: bool = False
+        weights: Mapping[str, float] = MappingProxyType({})
         expiry_header: str = ""
         log_in_ended: Callable[[Any], bool] | None = None
 
@@ -104,7 +106,7 @@ def observed(exchange: type[Any]) -> type[Any]:  # noqa: C901 - the methods of o
         async def throttle(self, cost: float | None = None) -> None:
             call, request = current_call.get(), current_request.get()
             if self.budget_gate is not None:
-                weight = (1.0 if cost is None else float(cost)) * request.items
+                weight = self.weights.get(request.endpoint, 1.0 if cost is None else float(cost)) * request.items
                 await self.budget_gate(weight, call.priority if call else Priority.READ, request.endpoint)
 
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:

@@ -1,6 +1,7 @@
 """One account at one of the five exchanges, as a `Venue`."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -45,6 +46,8 @@ log = structlog.get_logger(__name__)
 
 ACCOUNT_SECONDS = 15.0
 """The account is read so often at least; unrealised profit moves without a message."""
+MODE_SECONDS = 60.0
+"""For so long it is believed that the account is in one-way mode."""
 
 
 class CcxtVenue:
@@ -64,6 +67,8 @@ class CcxtVenue:
         self._wallet = Wallet(session)
         self._streams = Streams(session, self._fills, self._funding, self._market)
         self._leverage: dict[str, int] = {}
+        self._one_way_until: dict[str, float] = {}
+        self._asking_mode = asyncio.Lock()
         self._most_leverage: dict[str, int] = {}
         self._own_fees: dict[str, tuple[Decimal, Decimal]] = {}
 
@@ -170,11 +175,25 @@ class CcxtVenue:
             if leverage != 1:
                 raise VenueError(Failure(Remedy.FIX_REQUEST, f"spot has no leverage: it must be 1, not {leverage}"))
             return
-        if await self._session.read(lambda exchange: self._session.dialect.hedged(exchange, symbol)):
+        if await self._hedged(symbol):
             message = f"the {self.name} account is in hedge mode: switch its position mode to one-way"
             raise VenueError(Failure(Remedy.FIX_REQUEST, message))
         await self._session.read(lambda exchange: self._session.dialect.set_leverage(exchange, symbol, leverage))
         self._leverage[symbol] = leverage
+
+    async def _hedged(self, symbol: str) -> bool:
+        """Whether the account is in hedge mode. That it is not is believed for a while: bots start all at once, and on
+        Binance the question costs as much as thirty look-ups.
+        """
+        dialect = self._session.dialect
+        key = symbol if dialect.profile.mode_of_symbol else ""
+        async with self._asking_mode:
+            if time.monotonic() < self._one_way_until.get(key, 0.0):
+                return False
+            hedged = await self._session.read(lambda exchange: dialect.hedged(exchange, symbol))
+            if not hedged:
+                self._one_way_until[key] = time.monotonic() + MODE_SECONDS
+        return hedged
 
     async def place(self, orders: Sequence[NewOrder]) -> list[VenueOrder | Failure]:
         self._check_count(orders, self.capabilities.place_batch_limit)

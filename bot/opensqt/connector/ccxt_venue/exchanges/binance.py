@@ -75,6 +75,9 @@ class Binance(Dialect):
         options={"fetchMarkets": {"types": ["linear"]}, "defaultType": "swap", "fetchPositionsRisk": {"useV2": True}},
         cancel_answers_whole_order=True,
         fills_page=1000,
+        # A placement has limits of its own, which are followed beside the weights: of those it costs none, and ccxt
+        # says 4. developers.binance.com, USDS-M futures, new order, request weight.
+        weights={"POST fapiPrivate order": 1.0},
         orders_page=None,
         refuses_duplicates=False,
         guard=Guard.SYMBOL,

@@ -76,6 +76,7 @@ class Bybit(Dialect):
         burst=100,
         endpoint_window=(45, 1.0),
         batches_count_items=True,
+        mode_of_symbol=True,
         ban_seconds=600,
         options={
             "fetchMarkets": {"types": ["linear"]},
