@@ -37,7 +37,7 @@ async def test_the_rules_are_what_the_exchange_holds_to(simulated: Subject) -> N
 
 
 async def test_fees_that_the_exchange_does_not_tell_are_those_of_everybody(simulated: Subject) -> None:
-    simulated.venue._own_fees.clear()  # type: ignore[attr-defined] # as before the first look
+    simulated.venue._rules._own_fees.clear()  # type: ignore[attr-defined] # as before the first look
     simulated.face.refuse_next(Operation.FEES, Reason.MISSING_PERMISSION)
     (rules,) = await simulated.venue.symbols([SYMBOL])
     assert 0 < rules.taker_fee < Decimal("0.002")

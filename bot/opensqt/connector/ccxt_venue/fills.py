@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from opensqt.connector.ccxt_venue import convert
 from opensqt.connector.ccxt_venue.dialect import Json, decimal
 from opensqt.connector.ccxt_venue.session import CallError, Session
+from opensqt.connector.ccxt_venue.shared_reads import SharedReads
 from opensqt.connector.venue import VenueFill, VenueOrder
 from opensqt.engine.events import Remedy
 
 _KNOWN_LIMIT = 20_000
 _AHEAD_MS = 2_000
 """So much further than now is read: the exchange's clock is known only roughly."""
+_RECENT_US = 600_000_000
+"""Who asks for no older fills shares one reading: nobody waits for another's week."""
 
 
 class Fills:
@@ -22,6 +25,9 @@ class Fills:
         self._session = session
         self._dialect = session.dialect
         self._client_ids: OrderedDict[str, str] = OrderedDict()
+        self._recent = SharedReads(self._read_recent)
+        self._recent_since: dict[str, int] = {}
+        """What the oldest is of all that the next reading is for, by symbol."""
 
     def learn(self, orders: Iterable[object]) -> None:
         """Notes the two ids of every order that passes."""
@@ -44,6 +50,20 @@ class Fills:
 
     async def since(self, symbol: str, market: Json, since_us: int) -> list[VenueFill]:
         """Oldest first, from `since_us` to now."""
+        if since_us < self._session.now_us() - _RECENT_US:
+            trades = await self._read(symbol, since_us)
+        else:
+            self._recent_since[symbol] = min(since_us, self._recent_since.get(symbol, since_us))
+            trades = await self._recent.get(symbol)
+        return await self.convert(
+            symbol, market, [trade for trade in trades if (trade["timestamp"] or 0) * 1000 >= since_us]
+        )
+
+    async def _read_recent(self, symbol: str) -> list[Json]:
+        return await self._read(symbol, self._recent_since.pop(symbol))
+
+    async def _read(self, symbol: str, since_us: int) -> list[Json]:
+        """ccxt's trades."""
         now_ms = self._session.now_us() // 1000 + _AHEAD_MS
         start = since_us // 1000
         span = self._dialect.profile.fills_window_ms
@@ -53,9 +73,7 @@ class Fills:
             for trade in await self._between(symbol, start, end):
                 trades[str(trade["id"])] = trade
             start = end
-        return await self.convert(
-            symbol, market, [trade for trade in trades.values() if (trade["timestamp"] or 0) * 1000 >= since_us]
-        )
+        return list(trades.values())
 
     async def convert(self, symbol: str, market: Json, trades: Iterable[Json]) -> list[VenueFill]:
         """ccxt's trades with their client ids, which some exchanges leave out; oldest first."""

@@ -29,7 +29,8 @@ class Profile:
     one, and so are the (weights, seconds) of
     `endpoint_window`, where each endpoint has a limit of its own; `batches_count_items` where a batch counts as
     many times as it has orders; where it `forgets_client_ids` an order that they do not find is searched among the
-    newest; `mode_of_symbol` where each symbol has a position mode of its own; `ban_seconds` is how long a ban is
+    newest; `mode_of_symbol` where each symbol has a position mode of its own; `positions_at_once` where ccxt asks for
+    those of all symbols, whichever are named; `ban_seconds` is how long a ban is
     waited out that does not say; `fills_window_ms`
     and `fills_page` are the longest span and the most trades of one request, `fills_step_ms` how finely it tells
     times apart; after `silence` seconds without a price a stream is taken for dead; `reasons` are the health
@@ -58,6 +59,7 @@ class Profile:
     weights: Mapping[str, float] = field(default_factory=dict)
     batches_count_items: bool = False
     mode_of_symbol: bool = False
+    positions_at_once: bool = False
     endpoint_window: tuple[float, float] | None = None
     ban_seconds: int = 120
     expiry_header: str = ""

@@ -11,12 +11,14 @@ import structlog
 
 from opensqt.api.exchange import MarketKind
 from opensqt.connector.ccxt_venue import convert
+from opensqt.connector.ccxt_venue.account_reads import AccountReads
 from opensqt.connector.ccxt_venue.budget import Priority
 from opensqt.connector.ccxt_venue.dead_man_switch import DeadManSwitch
 from opensqt.connector.ccxt_venue.dialect import Json
 from opensqt.connector.ccxt_venue.fills import Fills
 from opensqt.connector.ccxt_venue.funding import FundingHistory
 from opensqt.connector.ccxt_venue.lookups import LookUps
+from opensqt.connector.ccxt_venue.market_rules import MarketRules
 from opensqt.connector.ccxt_venue.rights import weaknesses
 from opensqt.connector.ccxt_venue.session import CURRENCY, CallError, Session
 from opensqt.connector.ccxt_venue.streams import Streams
@@ -69,8 +71,8 @@ class CcxtVenue:
         self._leverage: dict[str, int] = {}
         self._one_way_until: dict[str, float] = {}
         self._asking_mode = asyncio.Lock()
-        self._most_leverage: dict[str, int] = {}
-        self._own_fees: dict[str, tuple[Decimal, Decimal]] = {}
+        self._rules = MarketRules(session)
+        self._reads = AccountReads(session)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -101,19 +103,17 @@ class CcxtVenue:
         await self._session.read(_nothing)
         names = symbols or [name for name, market in self._session.exchange.markets.items() if self._served(market)]
         rules = [convert.rules(self._market(name)) for name in names]
-        if symbols:
-            return [await self._with_fees(await self._with_leverage(rule)) for rule in rules]
-        return rules
+        return [await self._rules.complete(rule) for rule in rules] if symbols else rules
 
     async def account(self) -> Account:
-        balance = await self._session.read(lambda exchange: exchange.fetch_balance())
+        balance = await self._reads.balance()
         return self._session.dialect.account(balance, CURRENCY, self._session.now_us())
 
     async def positions(self, symbols: Sequence[str]) -> list[Position]:
         if self._spot:
             return await self._holdings(symbols)
         markets = [await self._checked(symbol) for symbol in symbols]
-        found = await self._session.read(lambda exchange: exchange.fetch_positions(list(symbols) or None))
+        found = await self._reads.positions(symbols)
         now_us = self._session.now_us()
         known = {
             position["symbol"]: convert.position_of(position, self._market(position["symbol"]), now_us)
@@ -134,7 +134,7 @@ class CcxtVenue:
         What it has cost nobody knows: as the entry price of the symbols named stands what it is worth now.
         """
         named = [await self._checked(symbol) for symbol in symbols]
-        balance = await self._session.read(lambda exchange: exchange.fetch_balance())
+        balance = await self._reads.balance()
         markets = named or [market for market in self._session.exchange.markets.values() if self._served(market)]
         found = positions_of(balance, markets, self._session.now_us())
         held = [position for position in found if position.quantity]
@@ -157,7 +157,7 @@ class CcxtVenue:
 
     async def open_orders(self, symbol: str) -> list[VenueOrder]:
         market = await self._checked(symbol)
-        found = await self._session.read(lambda exchange: self._session.dialect.open_orders(exchange, symbol))
+        found = await self._reads.open_orders(symbol)
         orders = [convert.order_of(answer, market, self._session.dialect, self._session.now_us()) for answer in found]
         self._fills.learn(orders)
         return orders
@@ -289,36 +289,6 @@ class CcxtVenue:
             )
             raise VenueError(Failure(Remedy.FIX_REQUEST, message))
         return market
-
-    async def _with_leverage(self, rule: SymbolRules) -> SymbolRules:
-        """Where the market does not tell the most leverage, the account's tiers do."""
-        if rule.max_leverage:  # 1 on spot
-            return rule
-        if not self._most_leverage:
-            tiers = await self._session.read(lambda exchange: exchange.fetch_leverage_tiers([rule.symbol]))
-            self._most_leverage = {
-                symbol: max(
-                    (int(Decimal(str(tier["maxLeverage"]))) for tier in rows if tier.get("maxLeverage")), default=0
-                )
-                for symbol, rows in tiers.items()
-            }
-        return replace(rule, max_leverage=self._most_leverage.get(rule.symbol, 0))
-
-    async def _with_fees(self, rule: SymbolRules) -> SymbolRules:
-        """The account's own fees; those that ccxt has for everybody where the exchange does not tell."""
-        if rule.symbol not in self._own_fees:
-            try:
-                maker, taker = await self._session.read(
-                    lambda exchange: self._session.dialect.fees(exchange, rule.symbol)
-                )
-            except CallError as error:
-                log.info("fees_not_told", symbol=rule.symbol, message=error.failure.message)
-                return rule
-            if maker is None or taker is None:
-                return rule
-            self._own_fees[rule.symbol] = Decimal(str(maker)), Decimal(str(taker))
-        maker_fee, taker_fee = self._own_fees[rule.symbol]
-        return replace(rule, maker_fee=maker_fee, taker_fee=taker_fee)
 
     def _served(self, market: Json) -> bool:
         perpetual = market.get("swap") and market.get("linear") and market.get("settle") == CURRENCY

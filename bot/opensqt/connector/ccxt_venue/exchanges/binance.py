@@ -80,6 +80,7 @@ class Binance(Dialect):
         weights={"POST fapiPrivate order": 1.0},
         orders_page=None,
         refuses_duplicates=False,
+        positions_at_once=True,
         guard=Guard.SYMBOL,
         weaknesses=(
             "a client id may be taken twice, after its order: the connector looks it up before it sends it again",

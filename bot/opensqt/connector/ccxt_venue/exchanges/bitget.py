@@ -88,6 +88,7 @@ class Bitget(Dialect):
             "classic accounts only, no unified trading account yet",
             "a post-only order that is cancelled unfilled within 100 ms is taken for one that would have crossed",
         ),
+        positions_at_once=True,
     )
 
     def rejection(self, info: Json) -> Rejection | None:

@@ -90,6 +90,7 @@ class Gate(Dialect):
             "FORBIDDEN": "MissingPermission",
             "IP_FORBIDDEN": "AddressNotAllowed",
         },
+        positions_at_once=True,
         guard=Guard.ACCOUNT,
         weaknesses=(
             "a finished order answers to its client id for a minute; later the last 500 finished ones are searched",
